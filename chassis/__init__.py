@@ -1,0 +1,1 @@
+"""How a service talks and survives; the only code that services share."""

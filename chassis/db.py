@@ -1,0 +1,294 @@
+"""MongoDB: the one module that imports the driver.
+
+motor is at its end of life; moving to PyMongo's own asynchronous client has to stay a change of this module.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import ASCENDING, DeleteOne, IndexModel, InsertOne, ReadPreference, ReplaceOne, ReturnDocument, UpdateOne
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    ConnectionFailure,
+    DuplicateKeyError,
+    NotPrimaryError,
+    OperationFailure,
+    PyMongoError,
+)
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from chassis.errors import Unavailable
+from chassis.tx import Document, Key, Tx
+
+T = TypeVar("T")
+
+DURABLE = WriteConcern(w="majority", j=True, wtimeout=20_000)
+SNAPSHOT = ReadConcern("snapshot")
+DUPLICATE_KEY = 11000
+ATTEMPTS = 20
+
+CHASSIS_COLLECTIONS = ("claims", "outbox", "timers", "leases", "audit_log", "audit_head")
+CHASSIS_INDEXES = {"timers": [IndexModel([("due_at", ASCENDING)])]}
+
+
+class Duplicate(Exception):
+    """An insert met a document with the same key. `collection` says where."""
+
+    def __init__(self, collection: str) -> None:
+        super().__init__(f"duplicate key in {collection}")
+        self.collection = collection
+
+
+class _Transient(Exception):
+    """The transaction met another one; all of it has to be done again."""
+
+
+class MongoSession:
+    """One MongoDB transaction, as `chassis.tx.Session` wants it."""
+
+    def __init__(self, database: Any, session: Any) -> None:
+        self._database = database
+        self._session = session
+
+    async def fetch(self, collection: str, keys: list[Key]) -> list[Document]:
+        return await self.query(collection, {"_id": {"$in": keys}}, None, 0)
+
+    async def query(
+        self, collection: str, query: Mapping[str, Any], sort: list[tuple[str, int]] | None, limit: int
+    ) -> list[Document]:
+        cursor = self._database[collection].find(query, session=self._session, sort=sort, limit=limit)
+        found: list[Document] = await cursor.to_list(None)
+        return found
+
+    async def write(self, collection: str, operations: list[tuple[str, Key, Any]]) -> None:
+        try:
+            await self._database[collection].bulk_write(
+                [_operation(*operation) for operation in operations], ordered=True, session=self._session
+            )
+        except BulkWriteError as error:
+            if any(problem.get("code") == DUPLICATE_KEY for problem in error.details.get("writeErrors", ())):
+                raise Duplicate(collection) from error
+            raise
+        except DuplicateKeyError as error:
+            raise Duplicate(collection) from error
+
+
+def _operation(action: str, key: Key, value: Any) -> Any:
+    match action:
+        case "insert":
+            return InsertOne(value)
+        case "put":
+            return ReplaceOne({"_id": key}, value, upsert=True)
+        case "delete":
+            return DeleteOne({"_id": key})
+        case "increment":
+            return UpdateOne({"_id": key}, {"$inc": value}, upsert=True)
+    raise ValueError(action)
+
+
+class Database:
+    """A service's own database."""
+
+    def __init__(self, uri: str, service: str, name: str | None = None) -> None:
+        self.service = service
+        self._client: Any = AsyncIOMotorClient(
+            uri,
+            tz_aware=True,
+            uuidRepresentation="standard",
+            serverSelectionTimeoutMS=5_000,
+            connectTimeoutMS=5_000,
+            socketTimeoutMS=30_000,
+            maxPoolSize=16,
+            appname=f"xinqiao-{service}",
+        )
+        self._database = self._client.get_database(
+            name or f"xinqiao_{service}", write_concern=DURABLE, read_preference=ReadPreference.PRIMARY
+        )
+        # One process writes one transaction at a time: two that share a document would only make each other fail.
+        self._turn = asyncio.Lock()
+        self.committed: Callable[[Tx], None] = lambda tx: None
+
+    async def transact(self, body: Callable[[Tx], Awaitable[T]]) -> T:
+        """Run `body` in one transaction: snapshot reads, majority and journalled writes.
+
+        It is run again while other transactions interfere, so it must change nothing but its `Tx`. Raises what `body`
+        raises, `Duplicate`, or `Unavailable` when the database cannot be reached.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                async with self._turn:
+                    tx, result = await self._once(body)
+            except _Transient:
+                await asyncio.sleep(min(0.002 * 2**attempt, 0.5))
+                continue
+            self.committed(tx)
+            return result
+        raise Unavailable("the transaction was disturbed too often")
+
+    async def _once(self, body: Callable[[Tx], Awaitable[T]]) -> tuple[Tx, T]:
+        try:
+            async with await self._client.start_session() as session:
+                session.start_transaction(SNAPSHOT, DURABLE, ReadPreference.PRIMARY)
+                try:
+                    tx = Tx(MongoSession(self._database, session), self.service)
+                    result = await body(tx)
+                    await tx.finish()
+                except BaseException:
+                    if session.in_transaction:
+                        await _quietly(session.abort_transaction())
+                    raise
+                await _commit(session)
+                return tx, result
+        except (AutoReconnect, ConnectionFailure, NotPrimaryError) as error:
+            raise Unavailable("the database cannot be reached") from error
+        except PyMongoError as error:
+            if error.has_error_label("TransientTransactionError"):
+                raise _Transient from error
+            raise
+
+    # Outside transactions
+
+    async def find(
+        self, collection: str, query: Mapping[str, Any], *, sort: list[tuple[str, int]] | None = None, limit: int = 0
+    ) -> list[Document]:
+        """What a query matches, as the majority has it."""
+        try:
+            cursor = self._majority(collection).find(query, sort=sort, limit=limit)
+            found: list[Document] = await cursor.to_list(None)
+            return found
+        except (AutoReconnect, ConnectionFailure) as error:
+            raise Unavailable("the database cannot be reached") from error
+
+    async def get(self, collection: str, key: Key) -> Document | None:
+        found = await self.find(collection, {"_id": key}, limit=1)
+        return found[0] if found else None
+
+    async def stream(
+        self, collection: str, query: Mapping[str, Any], *, sort: list[tuple[str, int]] | None = None
+    ) -> AsyncIterator[Document]:
+        """The same, one by one, in bounded memory."""
+        async for document in self._majority(collection).find(query, sort=sort, batch_size=500):
+            yield document
+
+    async def aggregate(self, collection: str, pipeline: list[Document]) -> list[Document]:
+        found: list[Document] = await self._majority(collection).aggregate(pipeline).to_list(None)
+        return found
+
+    async def count(self, collection: str, query: Mapping[str, Any]) -> int:
+        return int(await self._majority(collection).count_documents(query))
+
+    async def delete_many(self, collection: str, keys: list[Key]) -> None:
+        try:
+            await self._database[collection].delete_many({"_id": {"$in": keys}})
+        except (AutoReconnect, ConnectionFailure) as error:
+            raise Unavailable("the database cannot be reached") from error
+
+    async def clear(self, collection: str) -> None:
+        """Empty a collection that can be made again from the log."""
+        await self._database[collection].delete_many({})
+
+    async def claims_of(self, keys: list[str]) -> dict[str, str]:
+        """Which claims exist, with the digest of what was claimed."""
+        return {row["_id"]: row["digest"] for row in await self.find("claims", {"_id": {"$in": keys}})}
+
+    async def take_lease(self, name: str, holder: str, seconds: float) -> bool:
+        """Hold the lease for so long, by the database's clock; false while another holds it."""
+        until = {"$add": ["$$NOW", int(seconds * 1000)]}
+        try:
+            held = await self._database["leases"].find_one_and_update(
+                {"_id": name},
+                [
+                    {
+                        "$set": {
+                            "free": {
+                                "$or": [
+                                    {"$lte": [{"$ifNull": ["$until", "$$NOW"]}, "$$NOW"]},
+                                    {"$eq": ["$holder", holder]},
+                                ]
+                            }
+                        }
+                    },
+                    {
+                        "$set": {
+                            "holder": {"$cond": ["$free", holder, "$holder"]},
+                            "until": {"$cond": ["$free", until, "$until"]},
+                        }
+                    },
+                    {"$unset": "free"},
+                ],
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+        except DuplicateKeyError:
+            return False
+        except PyMongoError as error:
+            raise Unavailable("the database cannot be reached") from error
+        return bool(held["holder"] == holder)
+
+    async def give_up_lease(self, name: str, holder: str) -> None:
+        await _quietly(self._database["leases"].delete_one({"_id": name, "holder": holder}))
+
+    async def ping(self) -> None:
+        """Raises `Unavailable` unless the primary answers."""
+        try:
+            await self._client.admin.command("ping")
+        except PyMongoError as error:
+            raise Unavailable("the database cannot be reached") from error
+
+    async def prepare(self, collections: Mapping[str, list[IndexModel]], claims_days: int) -> None:
+        """Create the collections and indexes that are not there; transactions want them made beforehand."""
+        present = set(await self._database.list_collection_names())
+        wanted = {**dict.fromkeys(CHASSIS_COLLECTIONS, []), **CHASSIS_INDEXES, **collections}
+        wanted["claims"] = [IndexModel([("at", ASCENDING)], expireAfterSeconds=claims_days * 86_400)]
+        for name, indexes in wanted.items():
+            if name not in present:
+                try:
+                    await self._database.create_collection(name)
+                except OperationFailure as error:
+                    if error.code != 48:  # another replica created it in the meantime
+                        raise
+            if indexes:
+                await self._database[name].create_indexes(indexes)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _majority(self, collection: str) -> Any:
+        return self._database[collection].with_options(read_concern=ReadConcern("majority"))
+
+
+async def _commit(session: Any) -> None:
+    # A commit whose answer got lost may have happened: the same commit is asked for again until it is known.
+    for attempt in range(ATTEMPTS):
+        try:
+            await session.commit_transaction()
+            return
+        except PyMongoError as error:
+            if not error.has_error_label("UnknownTransactionCommitResult") or attempt == ATTEMPTS - 1:
+                raise
+            await asyncio.sleep(min(0.05 * 2**attempt, 1.0))
+
+
+async def _quietly(action: Awaitable[Any]) -> None:
+    try:
+        await action
+    except PyMongoError:
+        return
+
+
+def index(*fields: str, unique: bool = False, **options: Any) -> IndexModel:
+    """An index over fields, ascending; `-name` is descending."""
+    keys = [(name.removeprefix("-"), -1 if name.startswith("-") else 1) for name in fields]
+    return IndexModel(keys, unique=unique, **options)
+
+
+def as_utc(moment: datetime) -> datetime:
+    """A moment cut to the millisecond that the database keeps."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -1,0 +1,144 @@
+"""CloudEvents 1.0 around our events: binary mode in NATS headers, structured mode in HTTP bodies."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from chassis.errors import Refused
+from contracts.base import ENVELOPE, NO_REGION, Event
+from contracts.topology import BY_KEY
+
+MAX_BODY = 64 * 1024
+"""The largest event, in bytes; the NATS server is set to refuse larger payloads."""
+
+SOURCE = "urn:xinqiao:{}"
+
+
+def new_traceparent() -> str:
+    """A W3C trace context that starts here."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+
+
+def child_traceparent(parent: str | None) -> str:
+    """The same trace, a new span; a new trace where the parent is absent or malformed."""
+    parts = (parent or "").split("-")
+    if len(parts) != 4 or len(parts[1]) != 32:
+        return new_traceparent()
+    return f"00-{parts[1]}-{secrets.token_hex(8)}-{parts[3]}"
+
+
+def to_headers(event: Event, producer: str, traceparent: str | None) -> dict[str, str]:
+    """The NATS headers of an event; `Nats-Msg-Id` lets the broker drop what is sent twice."""
+    ident = str(event.id)
+    return {
+        "Nats-Msg-Id": ident,
+        "ce-specversion": "1.0",
+        "ce-id": ident,
+        "ce-source": SOURCE.format(producer),
+        "ce-type": event.TYPE,
+        "ce-dataschema": f"urn:xinqiao:schema:{event.TYPE}:v{event.VERSION}",
+        "ce-time": event.occurred_at.isoformat().replace("+00:00", "Z"),
+        "content-type": "application/json",
+        "traceparent": child_traceparent(traceparent),
+    }
+
+
+def from_message(subject: str, headers: Mapping[str, str] | None, body: bytes) -> Event:
+    """Read an event off the bus. Raises `Refused`, which names the field."""
+    if len(body) > MAX_BODY:
+        raise Refused("too_large", f"the body has {len(body)} bytes; at most {MAX_BODY} are allowed", "data")
+    headers = headers or {}
+    parts = subject.split(".")
+    if len(parts) != 5 or not parts[3].startswith("v"):
+        raise Refused("unknown_subject", f"{subject} is not xinqiao.<context>.<event>.v<major>.<county>", "subject")
+    _, context, name, version, region = parts
+    kind = f"{context}.{name}"
+    declared_type = headers.get("ce-type", kind)
+    if declared_type != kind:
+        raise Refused("type_mismatch", f"ce-type {declared_type} does not fit the subject {subject}", "ce-type")
+    model = _model(kind, version)
+    return _build(model, headers.get("ce-id"), headers.get("ce-time"), region, _json_object(body))
+
+
+def from_structured(document: Any, region: str | None = None) -> Event:
+    """Read a CloudEvent in structured mode. The county is the data's own, checked against `region` where given."""
+    if not isinstance(document, dict):
+        raise Refused("not_an_object", "the body is not a JSON object", "")
+    if document.get("specversion") != "1.0":
+        raise Refused("bad_envelope", "specversion must be 1.0", "specversion")
+    data = document.get("data")
+    if not isinstance(data, dict):
+        raise Refused("not_an_object", "data must be a JSON object", "data")
+    kind = document.get("type")
+    schema = document.get("dataschema", f"urn:xinqiao:schema:{kind}:v1")
+    version = str(schema).rsplit(":", 1)[-1]
+    model = _model(str(kind), version)
+    county = region or data.get("county", NO_REGION)
+    return _build(model, document.get("id"), document.get("time"), county, data, prefix="data.")
+
+
+def to_structured(event: Event, producer: str) -> dict[str, Any]:
+    """The CloudEvent in structured mode, ready for JSON."""
+    return {
+        "specversion": "1.0",
+        "id": str(event.id),
+        "source": SOURCE.format(producer),
+        "type": event.TYPE,
+        "dataschema": f"urn:xinqiao:schema:{event.TYPE}:v{event.VERSION}",
+        "time": event.occurred_at.isoformat().replace("+00:00", "Z"),
+        "datacontenttype": "application/json",
+        "data": json.loads(event.body()),
+    }
+
+
+def _model(kind: str, version: str) -> type[Event]:
+    number = version.removeprefix("v")
+    declared = BY_KEY.get((kind, int(number))) if number.isdigit() else None
+    if declared is not None:
+        return declared.event
+    if any(known == kind for known, _ in BY_KEY):
+        raise Refused("unknown_version", f"{kind} has no version {version}", "ce-type")
+    raise Refused("unknown_type", f"there is no event {kind}", "ce-type")
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        value = from_json(body)
+    except ValueError as error:
+        raise Refused("malformed_json", f"the body is not JSON: {error}", "data") from error
+    if not isinstance(value, dict):
+        raise Refused("not_an_object", "the body is not a JSON object", "data")
+    return value
+
+
+def _build(
+    model: type[Event], ident: str | None, time: str | None, region: str, data: dict[str, Any], prefix: str = ""
+) -> Event:
+    try:
+        uuid.UUID(str(ident))
+    except ValueError as error:
+        raise Refused("bad_envelope", "the event's id must be a UUID", "id" if prefix else "ce-id") from error
+    if not isinstance(time, str):
+        raise Refused("bad_envelope", "the event's time is missing", "time" if prefix else "ce-time")
+    clash = ENVELOPE & data.keys()
+    if clash:
+        raise Refused("bad_envelope", f"{sorted(clash)[0]} belongs to the envelope", f"{prefix}{sorted(clash)[0]}")
+    try:
+        return model.model_validate({**data, "id": ident, "occurred_at": time, "region": region})
+    except ValidationError as error:
+        raise Refused("invalid", *explain(error, prefix)) from error
+
+
+def explain(error: ValidationError, prefix: str = "") -> tuple[str, str]:
+    """What is wrong, in words without the input's own values, and the first field it is wrong in."""
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    places = [prefix + ".".join(str(step) for step in problem["loc"]) for problem in problems]
+    shown = "; ".join(f"{place}: {problem['msg']}" for place, problem in zip(places, problems, strict=True))
+    return shown[:2000], places[0]

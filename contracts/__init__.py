@@ -1,0 +1,1 @@
+"""What services, and hotline systems outside, may know of each other."""
