@@ -41,13 +41,13 @@ Instant = Annotated[
 ]
 """A moment with an offset; read from RFC 3339 text, held as UTC."""
 
-County = Annotated[str, StringConstraints(pattern=r"^\d{6}$")]
+County = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
 """Six digits, GB/T 2260; ``000000`` where an event belongs to no county."""
 
-DivisionCode = Annotated[str, StringConstraints(pattern=r"^(\d{2}|\d{4}|\d{6}|\d{9}|\d{12})$")]
+DivisionCode = Annotated[str, StringConstraints(pattern=r"^([0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{9}|[0-9]{12})$")]
 """The statistical division code without trailing zeros: 2, 4, 6, 9 or 12 digits."""
 
-FineDivision = Annotated[str, StringConstraints(pattern=r"^(\d{6}|\d{9}|\d{12})$")]
+FineDivision = Annotated[str, StringConstraints(pattern=r"^([0-9]{6}|[0-9]{9}|[0-9]{12})$")]
 """A county, a town or a village: never coarser than a county."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]

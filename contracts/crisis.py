@@ -44,6 +44,8 @@ class FlagJoined(Event):
 
 
 class RiskRaised(Event):
+    """The case went to a higher tier, by the policy or by a person."""
+
     TYPE: ClassVar[str] = "crisis.risk_raised"
 
     case_id: uuid.UUID
@@ -65,6 +67,8 @@ class RiskLowered(Event):
 
 
 class CaseAcknowledged(Event):
+    """A named person has taken the case; its clock stopped."""
+
     TYPE: ClassVar[str] = "crisis.case_acknowledged"
 
     case_id: uuid.UUID
@@ -94,6 +98,8 @@ class EmergencyService(StrEnum):
 
 
 class EmergencyServiceCalled(Event):
+    """A named person has called 110 or 120; contact has to be confirmed in time."""
+
     TYPE: ClassVar[str] = "crisis.emergency_service_called"
 
     case_id: uuid.UUID
@@ -174,6 +180,8 @@ class FollowUpsPlanned(Event):
 
 
 class FollowUpDue(Event):
+    """The person is to be contacted now."""
+
     TYPE: ClassVar[str] = "crisis.follow_up_due"
 
     follow_up_id: uuid.UUID
@@ -217,6 +225,8 @@ class CaseOutcome(StrEnum):
 
 
 class CaseClosed(Event):
+    """The episode ended; a later flag of the person opens a new case."""
+
     TYPE: ClassVar[str] = "crisis.case_closed"
 
     case_id: uuid.UUID

@@ -24,6 +24,8 @@ class ResponderOffered(Event):
 
 
 class OfferAccepted(Event):
+    """The responder takes the call, and holds no other until released."""
+
     TYPE: ClassVar[str] = "matching.offer_accepted"
 
     offer_id: uuid.UUID
@@ -36,6 +38,8 @@ class OfferAccepted(Event):
 
 
 class OfferDeclined(Event):
+    """The responder said no; the next one is asked."""
+
     TYPE: ClassVar[str] = "matching.offer_declined"
 
     offer_id: uuid.UUID
@@ -47,6 +51,8 @@ class OfferDeclined(Event):
 
 
 class OfferExpired(Event):
+    """The responder stayed silent; the next one is asked."""
+
     TYPE: ClassVar[str] = "matching.offer_expired"
 
     offer_id: uuid.UUID
