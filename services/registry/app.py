@@ -1,0 +1,22 @@
+"""The registry, put together."""
+
+from __future__ import annotations
+
+from chassis.service import Blueprint
+from chassis.settings import Settings
+from services.registry.api import routes
+from services.registry.keys import Keys
+from services.registry.store import COLLECTIONS
+
+
+def blueprint(settings: Settings) -> Blueprint:
+    """The registry's parts; raises `ValueError` without a master key."""
+    if settings.master_key_file is None:
+        raise ValueError("the registry needs XINQIAO_MASTER_KEY_FILE: 32 bytes in base64")
+    keys = Keys.read(settings.master_key_file)
+    return Blueprint(
+        title="Xinqiao registry",
+        collections=COLLECTIONS,
+        handles=(),
+        routes=lambda app, service: routes(app, service.database, keys),
+    )

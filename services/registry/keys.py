@@ -1,0 +1,32 @@
+"""What the registry keeps people under: a data key for each, and hashes that find a person again without a name."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from chassis.sealing import PersonKeys, keyed_hash, read_master_key
+from services.registry.domain.people import Registration, identity_parts
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The persons' data keys, and the master key that wraps them."""
+
+    persons: PersonKeys
+    master: bytes
+
+    @classmethod
+    def read(cls, master_key_file: Path) -> Keys:
+        """From a file that holds 32 bytes in base64."""
+        master = read_master_key(master_key_file)
+        return cls(PersonKeys(master), master)
+
+    def identity(self, division: str, person: Registration) -> str:
+        """The same for the same name and number within a county."""
+        return keyed_hash(self.master, "volunteer", division[:6], *identity_parts(person.name, person.phone))
+
+    def digest(self, person: Registration) -> str:
+        """The same as long as nothing about the person changes."""
+        return keyed_hash(self.master, "registration", json.dumps(asdict(person), sort_keys=True, ensure_ascii=False))
