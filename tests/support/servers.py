@@ -36,6 +36,7 @@ def mongod() -> Iterator[str]:
             child = subprocess.Popen([*command, "--wiredTigerCacheSizeGB", "0.5"], stdout=log, stderr=log)
         try:
             _await_port(port)
+            client: pymongo.MongoClient[dict[str, object]]
             with pymongo.MongoClient(f"mongodb://127.0.0.1:{port}/?directConnection=true") as client:
                 members = [{"_id": 0, "host": f"127.0.0.1:{port}"}]
                 client.admin.command("replSetInitiate", {"_id": "rs0", "members": members})

@@ -1,0 +1,53 @@
+# Everything a newcomer needs is `make demo` and `make test`.
+
+XINQIAO := .venv/bin/xinqiao
+PYTHON := .venv/bin/python
+
+.PHONY: demo up down test lint unit chaos bench contracts lock clean help
+
+help: ## What there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+demo: .venv/ready ## A hotline's day on real servers, and the audit of it
+	$(XINQIAO) demo
+
+up: .venv/ready ## Start everything and leave it running
+	$(XINQIAO) up
+
+down: .venv/ready ## Stop it; the data stays
+	$(XINQIAO) down
+
+test: lint unit ## Everything that has to hold before a change lands
+
+lint: .venv/ready ## Style, types, architecture, generated files
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	$(PYTHON) -m xinqiao.contracts_tool check
+
+unit: .venv/ready ## The tests, against real servers
+	$(PYTHON) -m pytest -m "not chaos and not bench"
+
+chaos: .venv/ready ## Kill services, broker and database under load, then audit
+	$(PYTHON) -m tests.chaos.ledger
+
+bench: .venv/ready ## The platform beside a hand-written program and the limit
+	$(PYTHON) -m tests.bench.run
+
+contracts: .venv/ready ## Write the schemas, asyncapi.yaml and the event table anew
+	$(PYTHON) -m xinqiao.contracts_tool write
+
+lock: .venv/ready ## Lock the dependencies anew, with hashes and without addresses
+	$(PYTHON) -m pip install --quiet uv
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-find-links \
+	  pyproject.toml -o requirements.txt
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-find-links \
+	  --extra local --extra dev pyproject.toml -o requirements-dev.txt
+
+clean: ## Remove the environment and the local data
+	-test -x $(XINQIAO) && $(XINQIAO) down
+	rm -rf .venv .xinqiao
+
+.venv/ready: requirements-dev.txt pyproject.toml deploy/local/setup.sh
+	sh deploy/local/setup.sh
