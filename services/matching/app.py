@@ -1,0 +1,36 @@
+"""The matching service, put together."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from chassis.consume import Handles
+from chassis.service import Blueprint
+from chassis.settings import Settings
+from contracts.crisis import ResponderReleased, ResponderRequested
+from contracts.registry import DivisionsListed, DutyRostered, VolunteerRegistered
+from services.matching import api, handlers, offering, store
+from services.matching.domain.policy import load_policies
+
+
+def blueprint(settings: Settings) -> Blueprint:
+    """Policy files of the district lie in the folder `matching` of the policy folder."""
+    policies = load_policies(settings.policy_dir / "matching" if settings.policy_dir else None)
+    return Blueprint(
+        title="心桥 Xinqiao: matching",
+        collections=store.COLLECTIONS,
+        handles=(
+            Handles(DivisionsListed, handlers.note_divisions, handlers.load_divisions),
+            Handles(VolunteerRegistered, handlers.note_volunteer, handlers.load_volunteers),
+            Handles(DutyRostered, partial(handlers.note_duty, policies=policies), handlers.load_duties),
+            Handles(
+                ResponderRequested, partial(handlers.offer_to_next_responder, policies=policies), handlers.load_requests
+            ),
+            Handles(ResponderReleased, partial(handlers.release_responder, policies=policies), handlers.load_held),
+        ),
+        timers={
+            offering.OFFER: partial(handlers.expire_offer, policies=policies),
+            offering.LOOK: partial(handlers.look_again, policies=policies),
+        },
+        routes=partial(api.routes, policies=policies),
+    )
