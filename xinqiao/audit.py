@@ -19,7 +19,7 @@ from chassis.audit_log import broken_links
 from chassis.bus import Bus
 from chassis.clock import now
 from chassis.consume import digest_of
-from chassis.dead import letters, read_stream
+from chassis.dead import accounted, read_stream
 from chassis.envelope import from_message
 from chassis.errors import Refused
 from chassis.settings import Settings
@@ -137,11 +137,8 @@ async def _flags_have_cases(connections: Connections, cases: dict[UUID, Any], re
     for case in cases.values():
         for flag in case["flags"]:
             holders[flag["id"]].append(case["_id"])
-    buried = {
-        (letter.stream, letter.stream_sequence)
-        async for letter in letters(connections.bus)
-        if letter.service == "crisis"
-    }
+    dead = await accounted(connections.bus)
+    buried = {(stream, sequence) for service, stream, sequence in dead if service == "crisis"}
     report.dead = len(buried)
     bodies: dict[str, str] = {}
     async for message in read_stream(connections.bus, "HOTLINE", ["xinqiao.hotline.>"]):

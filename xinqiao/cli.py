@@ -73,9 +73,12 @@ def main() -> None:
 @app.command()
 def up() -> None:
     """Start the local stack and leave it running; its data stays between runs."""
+    from xinqiao.demo import load_pilot
+
     stack = local_stack()
     with console.status("starting nats-server, mongod and the four services"):
         run(stack.up(HOTLINES))
+    run(load_pilot(stack.installation, console))
     table = Table(title="心桥 runs")
     table.add_column("what")
     table.add_column("where")
@@ -205,7 +208,9 @@ def import_(
 
 
 @app.command()
-def export(division: str, file: Path) -> None:
+def export(
+    division: str, file: Path, reason: Annotated[str, typer.Option(help="Why, for the audit log.")] = "export"
+) -> None:
     """Write a division's volunteers in the layout of 附件1 (.xlsx); the reading is logged."""
     from services.registry import imports
     from services.registry.keys import Keys
@@ -216,7 +221,7 @@ def export(division: str, file: Path) -> None:
         database = place.database("registry", "registry")
         try:
             keys = Keys.read(place.secrets.master_key("registry"))
-            return await imports.export_volunteers(database, keys, division)
+            return await imports.export_volunteers(database, keys, division, reason=reason)
         finally:
             database.close()
 

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -31,7 +30,6 @@ from xinqiao.simulate.make import generate
 from xinqiao.simulate.publish import Answer, Doors, Summary, publish_day
 from xinqiao.watch import Watch, latencies, percentile
 
-DATA = Path(imports.__file__).parent / "data"
 VOLUNTEERS = {"370812": 60, "320706": 60}
 DECLINE_SHARE, SILENT_SHARE = 0.1, 0.05
 CALL_SECONDS = 0.5
@@ -96,7 +94,9 @@ async def demonstrate(stack: Stack, hotlines: list[Hotline], console: Console, f
         console.print(f"nats-server, mongod and four services are ready after {time.monotonic() - began:.1f} s")
         place = stack.installation
         console.rule("the register")
-        volunteers = await _fill_register(place, console)
+        await load_pilot(place, console)
+        volunteers = await _register_volunteers(place, console)
+        await _everybody_knows(place)
         console.rule("a hotline's day")
         day = list(generate(flags, seed=1)) if flags else read_day()
         return await _run_day(place, day, volunteers, rate, console)
@@ -105,14 +105,22 @@ async def demonstrate(stack: Stack, hotlines: list[Hotline], console: Console, f
             stack.stop()
 
 
-async def _fill_register(place: Installation, console: Console) -> list[str]:
-    """Divisions, organisations, volunteers and duty; what is there already stays as it is."""
+async def load_pilot(place: Installation, console: Console) -> None:
+    """The pilot's divisions and organisations; what is there already stays as it is."""
     database = place.database("registry", "registry")
     try:
-        divisions = await imports.load_divisions(database, DATA / "pilot-yanzhou-haizhou.csv")
+        divisions = await imports.load_divisions(database, imports.PILOT_DIVISIONS)
         console.print(f"divisions of 兖州区 and 海州区: {divisions.rows} ({divisions.new} new)")
-        organisations = await imports.import_organisations(database, DATA / "organisations.csv")
+        organisations = await imports.import_organisations(database, imports.ORGANISATIONS)
         console.print(f"organisations: {organisations.rows} ({organisations.new} new)")
+    finally:
+        database.close()
+
+
+async def _register_volunteers(place: Installation, console: Console) -> list[str]:
+    """Made-up volunteers from workbooks, on duty for three days; the same ones in a second run."""
+    database = place.database("registry", "registry")
+    try:
         keys = Keys.read(place.secrets.master_key("registry"))
         on_duty: list[str] = []
         for number, (county, people) in enumerate(VOLUNTEERS.items()):
@@ -122,15 +130,18 @@ async def _fill_register(place: Installation, console: Console) -> list[str]:
             ids = await imports.put_on_duty(database, f"line-{county}", county, people)
             on_duty += [str(one) for one in ids]
         console.print(f"on duty for three days: {len(on_duty)}")
+        return on_duty
     finally:
         database.close()
-    # The flags' divisions have to be known before the flags come.
+
+
+async def _everybody_knows(place: Installation) -> None:
+    """The flags' divisions have to be known before the flags come."""
     connections = await place.connect()
     try:
         await settle(connections, 60)
     finally:
         await connections.close()
-    return on_duty
 
 
 async def _run_day(

@@ -5,6 +5,7 @@ provisioning: the replica set with its users, the streams and their consumers. B
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import time
@@ -57,6 +58,7 @@ def shares(vault: Secrets) -> list[Share]:
             (
                 vault.nkey("operator"),
                 vault.mongo_uri("auditor"),
+                vault.mongo_uri("reporting"),  # to make the counters again; there is nobody's name in them
                 vault.token_private,
                 vault.token_public,
                 vault.sealing_public,
@@ -206,6 +208,7 @@ def provision_command(
     mongo: Annotated[str, typer.Option(help="Host and port of the one member.")] = "mongo:27017",
 ) -> None:
     """Make the replica set, its users, the streams and the consumers of an installation in containers."""
+    logging.basicConfig(level=logging.ERROR)
     _say(asyncio.run(provision(Secrets(secrets), nats_url, mongo)), "the broker is as the topology has it")
 
 
