@@ -3,10 +3,10 @@
 XINQIAO := .venv/bin/xinqiao
 PYTHON := .venv/bin/python
 
-.PHONY: demo up down test lint unit chaos bench contracts lock clean help
+.PHONY: demo up down test lint unit chaos bench compose-check contracts lock clean help
 
 help: ## What there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 demo: .venv/ready ## A hotline's day on real servers, and the audit of it
 	$(XINQIAO) demo
@@ -35,6 +35,9 @@ chaos: .venv/ready ## Kill services, broker and database under load, then audit
 bench: .venv/ready ## The platform beside a hand-written program and the limit
 	$(PYTHON) -m tests.bench.run
 
+compose-check: ## docker-compose.yml from nothing: a flag in, its case out
+	COMPOSE="$(or $(COMPOSE),docker compose)" tests/deploy/compose_check.sh
+
 contracts: .venv/ready ## Write the schemas, asyncapi.yaml and the event table anew
 	$(PYTHON) -m xinqiao.contracts_tool write
 
@@ -44,6 +47,8 @@ lock: .venv/ready ## Lock the dependencies anew, with hashes and without address
 	  pyproject.toml -o requirements.txt
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-find-links \
 	  --extra local --extra dev pyproject.toml -o requirements-dev.txt
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-find-links \
+	  deploy/requirements-build.in -o deploy/requirements-build.txt
 
 clean: ## Remove the environment and the local data
 	-test -x $(XINQIAO) && $(XINQIAO) down

@@ -16,7 +16,7 @@ from joserfc.jwk import KeySet, OKPKey
 
 from chassis.errors import NotAllowed
 
-ALGORITHMS = ["EdDSA", "RS256", "ES256"]
+ALGORITHMS = ["Ed25519", "RS256", "ES256"]
 
 ROLES = (
     "hotline",  # a hotline system: publishes flags of its own county
@@ -88,7 +88,7 @@ def issue(private_key: OKPKey, issuer: str, audience: str, seconds: int, **claim
     """A token of the local issuer, for development and the demonstration; in production an OIDC issuer gives them."""
     moment = int(time.time())
     content = {"iss": issuer, "aud": audience, "iat": moment, "exp": moment + seconds, **claims}
-    return jwt.encode({"alg": "EdDSA", "kid": private_key.kid}, content, private_key, algorithms=ALGORITHMS)
+    return jwt.encode({"alg": "Ed25519", "kid": private_key.kid}, content, private_key, algorithms=ALGORITHMS)
 
 
 def caller_with(*roles: str) -> Callable[[Request], Caller]:

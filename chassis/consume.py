@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,14 +20,14 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from chassis import dead, observe
-from chassis.bus import AWAY, Bus
+from chassis.bus import AWAY, Bus, Refusal
 from chassis.clock import now
 from chassis.db import Database, Duplicate
-from chassis.envelope import from_message
+from chassis.envelope import from_message, traceparent_of
 from chassis.errors import Refused, Unavailable
 from chassis.tx import Tx
 from contracts.base import Event
-from contracts.topology import Consumer
+from contracts.topology import EVENTS, Consumer
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +62,8 @@ class Delivery:
     digest: str
 
     @property
-    def traceparent(self) -> str | None:
-        return (self.message.headers or {}).get("traceparent")
+    def traceparent(self) -> str:
+        return traceparent_of((self.message.headers or {}).get("traceparent"), self.event.id)
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,11 @@ class Again:
 Outcome = Done | Dead | Again
 
 
+def digest_of(event: Event) -> str:
+    """Equal for events that say the same, however their JSON was written: 32 hexadecimal digits."""
+    return hashlib.sha256(event.body() + event.occurred_at.isoformat().encode()).hexdigest()[:32]
+
+
 class Consuming:
     """One durable consumer at work."""
 
@@ -102,22 +108,28 @@ class Consuming:
     async def run(self) -> None:
         """Fetch, handle, settle, until told to stop. What is not settled then comes again."""
         subscription = await self._subscribe()
-        while not self._stopping.is_set():
-            messages = await self._fetch(subscription)
-            if not messages:
-                continue
-            held = asyncio.create_task(self._hold(messages))
-            try:
-                outcomes = await self._until_available(messages)
-            finally:
-                held.cancel()
-            task = asyncio.create_task(self._settle_all(messages, outcomes))
-            self._settling.add(task)
-            task.add_done_callback(self._settling.discard)
-            if len(self._settling) > 2:
-                await asyncio.wait(self._settling, return_when=asyncio.FIRST_COMPLETED)
-        if self._settling:
-            await asyncio.wait(self._settling)
+        try:
+            while not self._stopping.is_set():
+                messages = await self._fetch(subscription)
+                if messages:
+                    await self._take(messages)
+            if self._settling:
+                await asyncio.wait(self._settling)
+        finally:
+            await let_go(subscription)
+
+    async def _take(self, messages: list[Msg]) -> None:
+        held = asyncio.create_task(self._hold(messages))
+        try:
+            outcomes = await self._until_available(messages)
+        finally:
+            held.cancel()
+        # Settling goes on beside the next group, but not so far that acknowledgements fall behind.
+        task = asyncio.create_task(self._settle_all(messages, outcomes))
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+        if len(self._settling) > 2:
+            await asyncio.wait(self._settling, return_when=asyncio.FIRST_COMPLETED)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -185,6 +197,10 @@ class Consuming:
             except Refused as error:
                 outcomes[position] = Dead(error.reason, error.detail, error.field)
                 continue
+            except Exception as error:  # whatever a stranger sends, reading it must not end the process
+                log.error("%s: a message could not be read", self.consumer.name, exc_info=error)
+                outcomes[position] = Dead("unreadable", f"reading it failed with {type(error).__name__}")
+                continue
             ident = str(delivery.event.id)
             if ident in seen:  # the same event twice in one group: the second has its own turn
                 rounds.append({position: delivery})
@@ -202,7 +218,7 @@ class Consuming:
         event = from_message(message.subject, message.headers, message.data)
         if type(event) not in self._handles:
             raise Refused("unhandled_type", f"{event.TYPE} is not consumed here", "ce-type")
-        return Delivery(message, event, hashlib.sha256(message.data).hexdigest()[:32])
+        return Delivery(message, event, digest_of(event))
 
     async def _handle_group(self, group: dict[int, Delivery]) -> dict[int, Outcome]:
         try:
@@ -261,7 +277,7 @@ class Consuming:
         for position, delivery in group.items():
             mark, flushes = tx.savepoint(), tx.flushes
             tx.traceparent = delivery.traceparent
-            token = observe.trace.set(delivery.traceparent)
+            token = observe.trace.set(tx.traceparent)
             try:
                 await self._handles[type(delivery.event)].handler(delivery.event, tx)
                 outcomes[position] = Done()
@@ -290,7 +306,7 @@ class Consuming:
         )
 
     async def _settle(self, message: Msg, outcome: Outcome) -> None:
-        event = ".".join(message.subject.split(".")[1:4])
+        event = _label(message.subject)
         failures = message.metadata.num_delivered
         if isinstance(outcome, Again) and failures > len(DELAYS):
             outcome = Dead("failed", f"{failures} deliveries failed; the last with {type(outcome.error).__name__}")
@@ -308,7 +324,22 @@ class Consuming:
                 case Again():
                     await message.nak(delay=DELAYS[failures - 1])
                     observe.DELIVERIES.labels(self.consumer.name, event, "again").inc()
-        except (*AWAY, nats.errors.Error, Unavailable) as error:
+        except (*AWAY, nats.errors.Error, Unavailable, Refusal) as error:
             # Not settled, so it comes again, and its claim makes that harmless.
             log.warning("%s: not settled: %s", self.consumer.name, type(error).__name__)
             observe.DELIVERIES.labels(self.consumer.name, event, "unsettled").inc()
+
+
+async def let_go(subscription: JetStreamContext.PullSubscription) -> None:
+    """End a pull subscription. nats-py's drain would wait half a minute for one that has fetched anything."""
+    with suppress(*AWAY, nats.errors.Error):
+        await subscription.unsubscribe()
+
+
+_KNOWN = frozenset(f"{declared.event.TYPE}.v{declared.event.VERSION}" for declared in EVENTS)
+
+
+def _label(subject: str) -> str:
+    # A stranger chooses the subject, and a metric may not grow a series for each of its ideas.
+    event = ".".join(subject.split(".")[1:4])
+    return event if event in _KNOWN else "unknown"

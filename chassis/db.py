@@ -6,7 +6,8 @@ motor is at its end of life; moving to PyMongo's own asynchronous client has to 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from chassis.errors import Unavailable
+from chassis.errors import Duplicate, Unavailable
 from chassis.tx import Document, Key, Tx
 
 T = TypeVar("T")
@@ -33,17 +34,13 @@ DURABLE = WriteConcern(w="majority", j=True, wtimeout=20_000)
 SNAPSHOT = ReadConcern("snapshot")
 DUPLICATE_KEY = 11000
 ATTEMPTS = 20
+BODY_SECONDS = 45.0
 
 CHASSIS_COLLECTIONS = ("claims", "outbox", "timers", "leases", "audit_log", "audit_head")
 CHASSIS_INDEXES = {"timers": [IndexModel([("due_at", ASCENDING)])]}
 
 
-class Duplicate(Exception):
-    """An insert met a document with the same key. `collection` says where."""
-
-    def __init__(self, collection: str) -> None:
-        super().__init__(f"duplicate key in {collection}")
-        self.collection = collection
+__all__ = ["Database", "Duplicate", "MongoSession", "as_utc", "index"]
 
 
 class _Transient(Exception):
@@ -119,7 +116,7 @@ class Database:
         """Run `body` in one transaction: snapshot reads, majority and journalled writes.
 
         It is run again while other transactions interfere, so it must change nothing but its `Tx`. Raises what `body`
-        raises, `Duplicate`, or `Unavailable` when the database cannot be reached.
+        raises, `Duplicate`, `TimeoutError` when it hangs, or `Unavailable` when the database cannot be reached.
         """
         for attempt in range(ATTEMPTS):
             try:
@@ -138,7 +135,9 @@ class Database:
                 session.start_transaction(SNAPSHOT, DURABLE, ReadPreference.PRIMARY)
                 try:
                     tx = Tx(MongoSession(self._database, session), self.service)
-                    result = await body(tx)
+                    # Nobody else's turn comes while one hangs, and the database gives up after sixty seconds anyway.
+                    async with asyncio.timeout(BODY_SECONDS):
+                        result = await body(tx)
                     await tx.finish()
                 except BaseException:
                     if session.in_transaction:
@@ -159,12 +158,10 @@ class Database:
         self, collection: str, query: Mapping[str, Any], *, sort: list[tuple[str, int]] | None = None, limit: int = 0
     ) -> list[Document]:
         """What a query matches, as the majority has it."""
-        try:
+        with _reaching():
             cursor = self._majority(collection).find(query, sort=sort, limit=limit)
             found: list[Document] = await cursor.to_list(None)
             return found
-        except (AutoReconnect, ConnectionFailure) as error:
-            raise Unavailable("the database cannot be reached") from error
 
     async def get(self, collection: str, key: Key) -> Document | None:
         found = await self.find(collection, {"_id": key}, limit=1)
@@ -174,25 +171,31 @@ class Database:
         self, collection: str, query: Mapping[str, Any], *, sort: list[tuple[str, int]] | None = None
     ) -> AsyncIterator[Document]:
         """The same, one by one, in bounded memory."""
-        async for document in self._majority(collection).find(query, sort=sort, batch_size=500):
+        documents = aiter(self._majority(collection).find(query, sort=sort, batch_size=500))
+        while True:
+            with _reaching():
+                document = await anext(documents, None)
+            if document is None:
+                return
             yield document
 
     async def aggregate(self, collection: str, pipeline: list[Document]) -> list[Document]:
-        found: list[Document] = await self._majority(collection).aggregate(pipeline).to_list(None)
-        return found
+        with _reaching():
+            found: list[Document] = await self._majority(collection).aggregate(pipeline).to_list(None)
+            return found
 
     async def count(self, collection: str, query: Mapping[str, Any]) -> int:
-        return int(await self._majority(collection).count_documents(query))
+        with _reaching():
+            return int(await self._majority(collection).count_documents(query))
 
     async def delete_many(self, collection: str, keys: list[Key]) -> None:
-        try:
+        with _reaching():
             await self._database[collection].delete_many({"_id": {"$in": keys}})
-        except (AutoReconnect, ConnectionFailure) as error:
-            raise Unavailable("the database cannot be reached") from error
 
     async def clear(self, collection: str) -> None:
         """Empty a collection that can be made again from the log."""
-        await self._database[collection].delete_many({})
+        with _reaching():
+            await self._database[collection].delete_many({})
 
     async def claims_of(self, keys: list[str]) -> dict[str, str]:
         """Which claims exist, with the digest of what was claimed."""
@@ -245,7 +248,7 @@ class Database:
     async def prepare(self, collections: Mapping[str, list[IndexModel]], claims_days: int) -> None:
         """Create the collections and indexes that are not there; transactions want them made beforehand."""
         present = set(await self._database.list_collection_names())
-        wanted = {**dict.fromkeys(CHASSIS_COLLECTIONS, []), **CHASSIS_INDEXES, **collections}
+        wanted = {**{name: [] for name in CHASSIS_COLLECTIONS}, **CHASSIS_INDEXES, **collections}
         wanted["claims"] = [IndexModel([("at", ASCENDING)], expireAfterSeconds=claims_days * 86_400)]
         for name, indexes in wanted.items():
             if name not in present:
@@ -262,6 +265,14 @@ class Database:
 
     def _majority(self, collection: str) -> Any:
         return self._database[collection].with_options(read_concern=ReadConcern("majority"))
+
+
+@contextmanager
+def _reaching() -> Iterator[None]:
+    try:
+        yield
+    except (AutoReconnect, ConnectionFailure) as error:
+        raise Unavailable("the database cannot be reached") from error
 
 
 async def _commit(session: Any) -> None:

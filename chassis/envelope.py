@@ -21,16 +21,11 @@ MAX_BODY = 64 * 1024
 SOURCE = "urn:xinqiao:{}"
 
 
-def new_traceparent() -> str:
-    """A W3C trace context that starts here."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
-
-
-def child_traceparent(parent: str | None) -> str:
-    """The same trace, a new span; a new trace where the parent is absent or malformed."""
-    parts = (parent or "").split("-")
+def traceparent_of(given: str | None, event_id: uuid.UUID) -> str:
+    """The W3C trace context of an event: the given trace with a new span, or else a trace named after the event."""
+    parts = (given or "").split("-")
     if len(parts) != 4 or len(parts[1]) != 32:
-        return new_traceparent()
+        return f"00-{event_id.hex}-{secrets.token_hex(8)}-01"
     return f"00-{parts[1]}-{secrets.token_hex(8)}-{parts[3]}"
 
 
@@ -46,7 +41,7 @@ def to_headers(event: Event, producer: str, traceparent: str | None) -> dict[str
         "ce-dataschema": f"urn:xinqiao:schema:{event.TYPE}:v{event.VERSION}",
         "ce-time": event.occurred_at.isoformat().replace("+00:00", "Z"),
         "content-type": "application/json",
-        "traceparent": child_traceparent(traceparent),
+        "traceparent": traceparent_of(traceparent, event.id),
     }
 
 
@@ -99,10 +94,9 @@ def to_structured(event: Event, producer: str) -> dict[str, Any]:
 
 
 def _model(kind: str, version: str) -> type[Event]:
-    number = version.removeprefix("v")
-    declared = BY_KEY.get((kind, int(number))) if number.isdigit() else None
-    if declared is not None:
-        return declared.event
+    for (known, number), declared in BY_KEY.items():
+        if known == kind and version == f"v{number}":
+            return declared.event
     if any(known == kind for known, _ in BY_KEY):
         raise Refused("unknown_version", f"{kind} has no version {version}", "ce-type")
     raise Refused("unknown_type", f"there is no event {kind}", "ce-type")
@@ -134,6 +128,8 @@ def _build(
         return model.model_validate({**data, "id": ident, "occurred_at": time, "region": region})
     except ValidationError as error:
         raise Refused("invalid", *explain(error, prefix)) from error
+    except OverflowError as error:  # a time that is outside of the calendar once it is brought to UTC
+        raise Refused("invalid", "a number or a time is out of range", prefix.rstrip(".") or "data") from error
 
 
 def explain(error: ValidationError, prefix: str = "") -> tuple[str, str]:

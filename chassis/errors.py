@@ -33,5 +33,13 @@ class NotFound(Exception):
         self.detail = detail
 
 
+class Duplicate(Exception):
+    """An insert met a document with the same key. `collection` says where."""
+
+    def __init__(self, collection: str) -> None:
+        super().__init__(f"duplicate key in {collection}")
+        self.collection = collection
+
+
 class Unavailable(Exception):
     """The broker or the database cannot be reached: wait and try again, count no failure."""

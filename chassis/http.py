@@ -16,12 +16,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import observe
 from chassis.auth import Tokens, Unauthenticated
+from chassis.clock import new_id
+from chassis.envelope import traceparent_of
 from chassis.errors import NotAllowed, NotFound, Refused, Unavailable
 
 log = logging.getLogger(__name__)
 
 MAX_UPLOAD = 32 * 1024 * 1024
 MAX_REQUEST = 256 * 1024
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 UPLOADS = ("/import",)
 """Routes that end so take whole workbooks."""
 
@@ -106,21 +109,24 @@ def _problems(app: FastAPI) -> None:
         answer.headers.update(error.headers or {})
         return answer
 
-    @app.exception_handler(Exception)
-    async def unexpected(_: Request, error: Exception) -> JSONResponse:
-        log.error("a request failed", exc_info=error)
-        return problem(500, "Internal Server Error", "the error is in the log under this request's trace id")
-
 
 async def _count(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    token = observe.trace.set(request.headers.get("traceparent"))
+    token = observe.trace.set(traceparent_of(request.headers.get("traceparent"), new_id()))
     try:
         response = await call_next(request)
+    except Exception as error:  # counted and logged here, where the trace is known
+        log.error("a request failed", exc_info=error)
+        response = problem(500, "Internal Server Error", f"the error is in the log under trace {_trace_id()}")
     finally:
         observe.trace.reset(token)
-    route = request.scope.get("route")
-    observe.HTTP.labels(request.method, getattr(route, "path", "unmatched"), response.status_code).inc()
+    route = getattr(request.scope.get("route"), "path", "unmatched")
+    method = request.method if request.method in METHODS else "other"
+    observe.HTTP.labels(method, route, response.status_code).inc()
     return response
+
+
+def _trace_id() -> str:
+    return (observe.trace.get() or "--").split("-")[1]
 
 
 class BodyLimit:
@@ -141,7 +147,8 @@ class BodyLimit:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > limit:
-                raise Refused("too_large", f"the body is larger than {limit} bytes", "body")
+                # Not `Refused`: FastAPI lets only this one through from reading a body.
+                raise HTTPException(413, f"the body is larger than {limit} bytes")
             return message
 
         declared = dict(scope["headers"]).get(b"content-length", b"0")

@@ -1,7 +1,7 @@
 """Provisioning: streams and consumers as the topology has them, and what has drifted from it.
 
-Only this declares anything on the broker. It speaks to the JetStream API in plain JSON, because clients drop fields that
-they do not know. A service that finds its stream or consumer missing says so on `/readyz` and waits.
+Only this declares anything on the broker. It speaks to the JetStream API in plain JSON, because clients drop fields
+that they do not know. A service that finds its stream or consumer missing says so on `/readyz` and waits.
 """
 
 from __future__ import annotations

@@ -97,14 +97,17 @@ class Relay:
 
     async def _relay_stored(self) -> bool:
         """Publish what the outbox holds besides what is in flight; true when nothing was left."""
-        behind, self._behind = self._behind, False
+        self._behind = False
         rows = await self._database.find("outbox", {}, sort=[("_id", 1)], limit=BATCH_LIMIT + len(self._in_flight))
         rows = [row for row in rows if row["_id"] not in self._in_flight][:BATCH_LIMIT]
         observe.OUTBOX_SIZE.set(len(rows) + len(self._in_flight))
         observe.OUTBOX_AGE.set((now() - rows[0]["at"]).total_seconds() if rows else 0)
         if not rows:
             return True
-        self._behind = behind or len(rows) == BATCH_LIMIT
+        if len(rows) == BATCH_LIMIT:  # there is more, older than what came in the meantime
+            self._in_flight.difference_update(row["_id"] for row in self._fresh)
+            self._fresh.clear()
+            self._behind = True
         self._in_flight.update(row["_id"] for row in rows)
         await self._publish(rows)
         return False

@@ -102,11 +102,18 @@ class Service:
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then stop: no new work, finish what runs, publish what is committed."""
-        await self.start()
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_log_without_values)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
+        waiting = asyncio.create_task(stopping.wait())
+        starting = asyncio.create_task(self.start())
+        await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()  # told to stop while it waited for a broker or a database that was not there
+            return
+        starting.result()
         config = uvicorn.Config(
             self.app,
             host=self.settings.http_host,
@@ -123,7 +130,6 @@ class Service:
             parts.add(asyncio.create_task(self.timers.run(), name="timers"))
         relaying = asyncio.create_task(self.relay.run(), name="relay")
         lag = asyncio.create_task(self._watch_lag(), name="lag")
-        waiting = asyncio.create_task(stopping.wait())
         log.info("%s is up on port %d", self.name, self.settings.http_port)
         done, _ = await asyncio.wait({*parts, serving, relaying, waiting}, return_when=asyncio.FIRST_COMPLETED)
         log.info("%s stops", self.name)
@@ -140,8 +146,10 @@ class Service:
         await self.close()
         for task in done - {waiting}:
             # A part that ended by itself takes the process down, so that whoever watches it starts it anew.
-            task.result()
-            raise RuntimeError(f"{task.get_name()} ended")
+            error = task.exception()
+            log.error("%s ended", task.get_name(), exc_info=error)
+            # Its name alone: the error's text, which a traceback would print, may quote what a person wrote.
+            raise RuntimeError(f"{task.get_name()} ended: {type(error).__name__}") from None
 
     async def start(self) -> None:
         """Connect and prepare; waits for a broker and a database that are not up yet."""
@@ -172,3 +180,8 @@ class Service:
                 except Exception as error:  # a metric's reading must not end the service
                     log.warning("lag of %s is not known: %s", consuming.consumer.name, type(error).__name__)
             await asyncio.sleep(10)
+
+
+def _log_without_values(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    # asyncio's own message shows the exception's text, which may quote what a person wrote.
+    log.error("a task failed with nobody waiting for it", exc_info=context.get("exception"))

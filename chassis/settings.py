@@ -22,8 +22,8 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = 8080
     token_keys_file: Path = Field(description="JWK set of the keys that sign bearer tokens.")
-    token_issuer: str = "xinqiao-local"
-    token_audience: str = "xinqiao"
+    token_issuer: str = Field("xinqiao-local", description="Who signs bearer tokens.")
+    token_audience: str = Field("xinqiao", description="Whom bearer tokens are for.")
     master_key_file: Path | None = Field(None, description="32 bytes, base64: wraps the keys of persons.")
     sealing_key_file: Path | None = Field(None, description="Private JWK that hotlines seal contacts to; crisis only.")
     policy_dir: Path | None = Field(None, description="Policy files that come before the ones shipped.")

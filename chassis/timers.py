@@ -16,11 +16,12 @@ from typing import Any
 
 import nats.errors
 import nats.js.errors
+from nats.js import JetStreamContext
 
 from chassis import observe
 from chassis.bus import AWAY, Bus, Refusal
 from chassis.clock import now
-from chassis.consume import DELAYS
+from chassis.consume import DELAYS, let_go
 from chassis.db import Database
 from chassis.errors import Unavailable
 from chassis.tx import Tx
@@ -32,6 +33,7 @@ TimerHandler = Callable[[Any, Tx], Awaitable[None]]
 
 HORIZON = timedelta(hours=2)
 SWEEP_SECONDS = 60.0
+MAX_SKEW_SECONDS = 5.0
 TOGETHER = 100
 """Timers that share one transaction, at most."""
 
@@ -51,8 +53,9 @@ class Timers:
 
     def wake_at(self, moments: Iterable[datetime]) -> None:
         """Have the broker wake us at these moments, those beyond the horizon later."""
-        edge = now() + HORIZON
-        seconds = {math.ceil(moment.timestamp()) for moment in moments if moment <= edge}
+        present = now()
+        # A moment that has passed is due in the coming second: the wake-up of its own may have been already.
+        seconds = {math.ceil(max(moment, present).timestamp()) for moment in moments if moment <= present + HORIZON}
         if fresh := seconds - self._armed:
             self._to_arm |= fresh
             self._arm.set()
@@ -63,12 +66,12 @@ class Timers:
         sweeping = asyncio.create_task(self._keep_sweeping())
         listening = asyncio.create_task(self._listen())
         stopping = asyncio.create_task(self._stopping.wait())
-        tasks = {arming, sweeping, listening}
+        tasks: set[asyncio.Task[Any]] = {arming, sweeping, listening}
         done, _ = await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-        for task in done - {stopping}:
+        for task in done & tasks:
             task.result()
 
     def stop(self) -> None:
@@ -156,6 +159,12 @@ class Timers:
             stream=self._consumer.stream,
             inbox_prefix=self._bus.inbox_prefix.encode() + b".",
         )
+        try:
+            await self._hear(subscription)
+        finally:
+            await let_go(subscription)
+
+    async def _hear(self, subscription: JetStreamContext.PullSubscription) -> None:
         while True:
             try:
                 messages = await subscription.fetch(64, timeout=5)
@@ -166,6 +175,7 @@ class Timers:
                 await asyncio.sleep(1.0)
                 continue
             try:
+                await _until(max((int(message.data) for message in messages if message.data.isdigit()), default=0))
                 await self.fire_due()
                 for message in messages:
                     await message.ack()
@@ -174,9 +184,16 @@ class Timers:
                 await asyncio.sleep(1.0)
 
 
+async def _until(second: int) -> None:
+    # The broker's clock may be a little before ours, and what is not due by ours would wait for the sweep.
+    ahead = second - datetime.now(UTC).timestamp()
+    if 0 < ahead < MAX_SKEW_SECONDS:
+        await asyncio.sleep(ahead + 0.001)
+
+
 async def _postpone(key: str, tx: Tx) -> None:
     timer = await tx.get("timers", key)
-    if timer is None:
+    if timer is None or timer["due_at"] > tx.now:
         return
     failures = timer.get("failures", 0)
     timer["failures"] = failures + 1

@@ -14,8 +14,10 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from chassis import observe
 from chassis.clock import new_id, now
-from chassis.envelope import to_headers
+from chassis.envelope import MAX_BODY, to_headers
+from chassis.errors import Duplicate
 from contracts.base import Event, county_of
 
 Document = dict[str, Any]
@@ -40,7 +42,7 @@ class Tx:
         self._session = session
         self._service = service
         self.now: datetime = now()
-        self.traceparent: str | None = None
+        self.traceparent: str | None = observe.trace.get()
         self._documents: dict[tuple[str, Key], Document | None] = {}
         self._dirty: dict[tuple[str, Key], str] = {}
         self._increments: dict[tuple[str, Key], dict[str, int]] = {}
@@ -49,6 +51,7 @@ class Tx:
         self.outbox: list[Document] = []
         self.wakes: list[datetime] = []
         self.flushes = 0
+        self.memo: dict[str, Any] = {}  # what handlers of one group work out once
 
     # Reading
 
@@ -70,6 +73,11 @@ class Tx:
         for document in await self._session.fetch(collection, wanted):
             self._documents[collection, document["_id"]] = document
 
+    def remember(self, collection: str, documents: Iterable[Document]) -> None:
+        """Let `get` find what a query brought; what this transaction knows already stays."""
+        for document in documents:
+            self._documents.setdefault((collection, document["_id"]), document)
+
     async def find(
         self, collection: str, query: Mapping[str, Any], *, sort: list[tuple[str, int]] | None = None, limit: int = 0
     ) -> list[Document]:
@@ -80,8 +88,11 @@ class Tx:
     # Writing
 
     def insert(self, collection: str, document: Document) -> None:
-        """A new document; one with the same `_id` makes the transaction fail."""
-        self._set(collection, document["_id"], document, "insert")
+        """A new document; one with the same `_id` raises `Duplicate`, here or when it is sent."""
+        place = (collection, document["_id"])
+        if self._documents.get(place) is not None:
+            raise Duplicate(collection)
+        self._set(collection, document["_id"], document, "put" if self._dirty.get(place) == "delete" else "insert")
 
     def put(self, collection: str, document: Document) -> None:
         """The document as it shall be, new or not."""
@@ -105,12 +116,15 @@ class Tx:
 
     def emit(self, event: Event) -> None:
         """Publish an event with the commit: it is on its way exactly if the writes are durable."""
+        body = event.body()
+        if len(body) > MAX_BODY:  # the broker would refuse it for ever, and everything behind it would wait
+            raise ValueError(f"{event.TYPE} has {len(body)} bytes; at most {MAX_BODY} are allowed")
         self.outbox.append(
             {
                 "_id": event.id,
                 "subject": event.subject,
                 "headers": to_headers(event, self._service, self.traceparent),
-                "body": event.body(),
+                "body": body,
                 "at": self.now,
             }
         )

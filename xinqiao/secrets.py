@@ -140,6 +140,8 @@ max_pending: 67108864
 write_deadline: "10s"
 jetstream {{
   store_dir: "{store}"
+  # The streams' limits are what they may grow to; the disk under them is watched, not reserved.
+  max_file_store: 64GB
   # An acknowledged message survives a power cut only if each write is synced.
   sync_interval: always
 }}
@@ -193,6 +195,9 @@ def _write_once(path: Path, content: object) -> None:
 
 
 def _write(path: Path, text: str) -> None:
+    """All of it or nothing: a credential half written would be kept for ever."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.touch(mode=0o600)
-    path.write_text(text)
+    part = path.with_name(f".{path.name}.part")
+    part.touch(mode=0o600)
+    part.write_text(text)
+    part.replace(path)
