@@ -238,16 +238,16 @@ class Consuming:
             return await self._apart(group, error)
 
     async def _apart(self, group: dict[int, Delivery], error: Exception) -> dict[int, Outcome]:
-        """A group that failed is taken apart, so that one bad message harms no other."""
+        """A group that failed is halved until the bad message is alone, so that it harms no other."""
         if len(group) == 1:
             (position,) = group
             log.error("%s: a handler failed", self.consumer.name, exc_info=error)
             return {position: Again(error)}
         observe.GROUP_RETRIES.labels(self.consumer.name, "apart").inc()
-        outcomes: dict[int, Outcome] = {}
-        for position, delivery in group.items():
-            outcomes |= await self._handle_group({position: delivery})
-        return outcomes
+        members = list(group.items())
+        middle = len(members) // 2
+        first = await self._handle_group(dict(members[:middle]))
+        return first | await self._handle_group(dict(members[middle:]))
 
     async def _without_claimed(self, group: dict[int, Delivery]) -> tuple[dict[int, Outcome], dict[int, Delivery]]:
         claimed = await self._database.claims_of([self._claim_key(delivery) for delivery in group.values()])

@@ -41,6 +41,7 @@ class Relay:
         self._wake = asyncio.Event()
         self._leading_until = 0.0
         self._behind = True
+        self._looked_at = 0.0
         self._stopping = False
 
     def offer(self, rows: list[dict[str, Any]]) -> None:
@@ -83,10 +84,10 @@ class Relay:
             await self._wait()
         elif self._fresh:
             await self._publish([self._fresh.popleft() for _ in range(min(len(self._fresh), BATCH_LIMIT))])
+        elif self._behind or asyncio.get_running_loop().time() - self._looked_at >= POLL_SECONDS:
+            await self._relay_stored()
         else:
-            caught_up = await self._relay_stored()
-            if caught_up and not self._fresh:
-                await self._wait()
+            await self._wait()
 
     async def _wait(self) -> None:
         try:
@@ -98,6 +99,7 @@ class Relay:
     async def _relay_stored(self) -> bool:
         """Publish what the outbox holds besides what is in flight; true when nothing was left."""
         self._behind = False
+        self._looked_at = asyncio.get_running_loop().time()
         rows = await self._database.find("outbox", {}, sort=[("_id", 1)], limit=BATCH_LIMIT + len(self._in_flight))
         rows = [row for row in rows if row["_id"] not in self._in_flight][:BATCH_LIMIT]
         observe.OUTBOX_SIZE.set(len(rows) + len(self._in_flight))

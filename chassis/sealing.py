@@ -40,8 +40,9 @@ def read_master_key(path: Path) -> bytes:
 
 
 def keyed_hash(master_key: bytes, *parts: str) -> str:
-    """HMAC-SHA-256, hexadecimal: finds a person again without holding the name."""
-    return hmac.new(master_key, "\x1f".join(parts).encode(), hashlib.sha256).hexdigest()
+    """HMAC-SHA-256, hexadecimal: finds a person again without holding the name. Its key is derived from the master's."""
+    key = hmac.digest(master_key, b"xinqiao keyed hash", hashlib.sha256)
+    return hmac.new(key, "\x1f".join(parts).encode(), hashlib.sha256).hexdigest()
 
 
 class PersonKeys:

@@ -97,9 +97,10 @@ async def audit(connections: Connections, settings: Settings | None = None) -> R
     """Hold the services against the streams. Run it when the platform is quiet, or after `settle`."""
     report = Report()
     policies = load_policies(settings.policy_dir if settings else None)
-    events = await _events(connections.bus, report)
+    dead = await accounted(connections.bus)
+    events = await _events(connections.bus, dead, report)
     cases = {case["_id"]: case async for case in connections.databases["crisis"].stream("cases", {})}
-    await _flags_have_cases(connections, cases, report)
+    await _flags_have_cases(connections, cases, dead, report)
     await _cases_have_effects(connections, cases, policies, report)
     _events_fit_cases(cases, events, report)
     await _referrals_fit(connections, events, report)
@@ -117,13 +118,20 @@ async def audit(connections: Connections, settings: Settings | None = None) -> R
     return report
 
 
-async def _events(bus: Bus, report: Report) -> list[Event]:
+async def _events(bus: Bus, dead: set[tuple[str, str, int]], report: Report) -> list[Event]:
     """All events of the services, in the order of their streams; a second one of the same id is named."""
     events: list[Event] = []
+    buried = {(stream, sequence) for _, stream, sequence in dead}
     for stream in ("REGISTRY", "CRISIS", "MATCHING"):
         seen: set[UUID] = set()
         async for message in read_stream(bus, stream, list(STREAMS[stream].subjects)):
-            event = from_message(message.subject, message.headers, message.data)
+            try:
+                event = from_message(message.subject, message.headers, message.data)
+            except Refused as error:
+                sequence = message.metadata.sequence.stream
+                if (stream, sequence) not in buried:
+                    report.add("wrong", f"{stream} {sequence} is no event ({error.reason})")
+                continue
             if event.id in seen:
                 report.add("duplicated", f"{stream} holds event {event.id} twice")
                 continue
@@ -132,12 +140,13 @@ async def _events(bus: Bus, report: Report) -> list[Event]:
     return events
 
 
-async def _flags_have_cases(connections: Connections, cases: dict[UUID, Any], report: Report) -> None:
+async def _flags_have_cases(
+    connections: Connections, cases: dict[UUID, Any], dead: set[tuple[str, str, int]], report: Report
+) -> None:
     holders: dict[UUID, list[UUID]] = defaultdict(list)
     for case in cases.values():
         for flag in case["flags"]:
             holders[flag["id"]].append(case["_id"])
-    dead = await accounted(connections.bus)
     buried = {(stream, sequence) for service, stream, sequence in dead if service == "crisis"}
     report.dead = len(buried)
     bodies: dict[str, str] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from chassis.errors import Duplicate
@@ -29,7 +30,7 @@ class MemorySession:
         self.round_trips += 1
         found = [document for document in self._documents(collection).values() if _fits(document, query)]
         for name, direction in reversed(sort or []):
-            found.sort(key=lambda document: document.get(name), reverse=direction < 0)
+            found.sort(key=partial(_value, name), reverse=direction < 0)
         return copy.deepcopy(found[:limit] if limit else found)
 
     async def write(self, collection: str, operations: list[tuple[str, Key, Any]]) -> None:
@@ -60,6 +61,10 @@ def _add(document: dict[str, Any], path: list[str], amount: int) -> None:
     for step in path[:-1]:
         document = document.setdefault(step, {})
     document[path[-1]] = document.get(path[-1], 0) + amount
+
+
+def _value(name: str, document: Document) -> Any:
+    return document.get(name)
 
 
 def _fits(document: Document, query: Mapping[str, Any]) -> bool:
