@@ -40,7 +40,7 @@ def read_master_key(path: Path) -> bytes:
 
 
 def keyed_hash(master_key: bytes, *parts: str) -> str:
-    """HMAC-SHA-256, hexadecimal: finds a person again without holding the name. Its key is derived from the master's."""
+    """HMAC-SHA-256 under a key derived from the master's, hexadecimal: finds a person again without holding the name."""
     key = hmac.digest(master_key, b"xinqiao keyed hash", hashlib.sha256)
     return hmac.new(key, "\x1f".join(parts).encode(), hashlib.sha256).hexdigest()
 
