@@ -7,6 +7,7 @@ import json
 import logging
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,13 +117,11 @@ class Bus:
         observe.BUS_CONNECTED.set(1)
 
     async def close(self) -> None:
-        """Close at once. A drain would wait half a minute for messages that nobody fetches any more."""
+        """Send what is still to be sent, and close; a drain would wait half a minute for a pull subscription."""
         self._closing = True
-        if self._client is not None and not self._client.is_closed:
-            try:
-                await self._client.flush(timeout=2)
-            except AWAY:
-                log.warning("the broker is away at the end")
+        if self._client is not None:
+            with suppress(*AWAY, nats.errors.Error):
+                await self._client.flush(2)
             await self._client.close()
         observe.BUS_CONNECTED.set(0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import uuid
 from collections.abc import Mapping
@@ -133,8 +134,19 @@ def _build(
 
 
 def explain(error: ValidationError, prefix: str = "") -> tuple[str, str]:
-    """What is wrong, in words without the input's own values, and the first field it is wrong in."""
+    """What is wrong, in words without what people wrote, and the first field it is wrong in.
+
+    `prefix` is `data.` for a structured CloudEvent, whose region is its own county; on the bus it is the subject's.
+    """
     problems = error.errors(include_url=False, include_input=False, include_context=False)
-    places = [prefix + ".".join(str(step) for step in problem["loc"]) for problem in problems]
+    places = [prefix + _place(problem["loc"], problem["msg"]) for problem in problems]
+    places = [("data.county" if prefix else "subject") if place == f"{prefix}region" else place for place in places]
     shown = "; ".join(f"{place}: {problem['msg']}" for place, problem in zip(places, problems, strict=True))
     return shown[:2000], places[0]
+
+
+def _place(steps: tuple[int | str, ...], message: str) -> str:
+    if not steps:  # a rule over several fields; its message begins with the one that is wrong
+        return message.removeprefix("Value error, ").split(" ", 1)[0]
+    # Of a value that may be of two kinds, pydantic names the kind as a further step.
+    return ".".join(str(step) for step in steps if isinstance(step, int) or re.fullmatch("[a-z0-9_]+", step))

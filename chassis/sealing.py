@@ -40,7 +40,7 @@ def read_master_key(path: Path) -> bytes:
 
 
 def keyed_hash(master_key: bytes, *parts: str) -> str:
-    """HMAC-SHA-256 under a key derived from the master's, hexadecimal: finds a person again without holding the name."""
+    """HMAC-SHA-256 under a key derived from the master's, in hexadecimal: finds a person again without the name."""
     key = hmac.digest(master_key, b"xinqiao keyed hash", hashlib.sha256)
     return hmac.new(key, "\x1f".join(parts).encode(), hashlib.sha256).hexdigest()
 
@@ -98,7 +98,7 @@ class Envelope:
         try:
             plain = jwe.decrypt_compact(sealed, self._key, registry=self._registry).plaintext
             content = json.loads(plain or b"")
-        except (JoseError, ValueError, KeyError, TypeError) as error:
+        except (JoseError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise Unreadable(type(error).__name__) from error
         if not isinstance(content, dict):
             raise Unreadable("not a JSON object")

@@ -75,7 +75,7 @@ class CaseAcknowledged(Event):
     division: FineDivision
     tier: Tier
     role: Name
-    seconds: Count = Field(description="From the opening, or from the last raise, to the acknowledgement.")
+    seconds: Count = Field(description="From when the clock was last started: the opening, a raise, or a further flag.")
     on_time: YesOrNo
 
 

@@ -79,7 +79,8 @@ def _fields(schema: object) -> set[str]:
 
 
 def _copy_contracts(target: Path) -> None:
-    for part in ("pyproject.toml", "docs/events.md", "contracts/asyncapi.yaml"):
+    readmes = [f"services/{service}/README.md" for service in SERVICES]
+    for part in ("pyproject.toml", "docs/events.md", "contracts/asyncapi.yaml", *readmes):
         (target / part).parent.mkdir(parents=True, exist_ok=True)
         (target / part).write_text((contracts_tool.ROOT / part).read_text())
     for folder in ("contracts/schemas", "contracts/examples"):

@@ -45,7 +45,7 @@ def test_a_token_holds_at_the_services(xinqiao: Command, stack: Stack) -> None:
     made = xinqiao("token", "--role", "supervisor", "--division", "3708", "--subject", "person-1")
     assert made.exit_code == 0
     caller = Tokens(stack.secrets.token_public, "xinqiao-local", "xinqiao").read(made.output.strip())
-    assert (caller.subject, caller.division, caller.roles) == ("person-1", "3708", {"supervisor"})
+    assert (caller.subject, caller.division, caller.roles) == ("person-1", "3708", frozenset({"supervisor"}))
     assert xinqiao("token", "--role", "king").exit_code == 1
 
 

@@ -1,0 +1,245 @@
+"""Policies: versioned files with a source beside each number."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from contracts.base import Answer, Name, Tier
+from contracts.base import Unanswered as NoRating
+from contracts.crisis import PolicyVersion
+from contracts.hotline import RiskFlagged
+from services.crisis.domain.window import readable
+
+SHIPPED = Path(__file__).parent.parent / "policies"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Source = Annotated[str, Field(min_length=5)]
+T = TypeVar("T")
+
+ANSWERS = frozenset(name for name, field in RiskFlagged.model_fields.items() if isinstance(field.default, Answer))
+RATINGS = frozenset(name for name, field in RiskFlagged.model_fields.items() if isinstance(field.default, NoRating))
+
+
+# A slip in a policy shows when it is read, and not in the night in which its rule is wanted.
+
+
+def _an_answer(question: str) -> str:
+    if question not in ANSWERS:
+        raise ValueError(f"a flag has no question {question}; it has {', '.join(sorted(ANSWERS))}")
+    return question
+
+
+def _a_rating(question: str) -> str:
+    if question not in RATINGS:
+        raise ValueError(f"a flag has no rating {question}; it has {', '.join(sorted(RATINGS))}")
+    return question
+
+
+def _a_window(window: str) -> str:
+    if not readable(window):
+        raise ValueError(f"{window} is neither an ISO 8601 duration nor `ever`")
+    return window
+
+
+def _each_tier(table: dict[Tier, T]) -> dict[Tier, T]:
+    missing = [tier.value for tier in Tier if tier not in table]
+    if missing:
+        raise ValueError(f"nothing is said about {', '.join(missing)}")
+    return table
+
+
+def _ascending(hours: tuple[int, ...]) -> tuple[int, ...]:
+    if list(hours) != sorted(set(hours)):
+        raise ValueError("the hours must ascend")
+    return hours
+
+
+Minutes = Annotated[int, Field(gt=0, le=366 * 24 * 60)]
+Hours = Annotated[int, Field(gt=0, le=20 * 366 * 24)]
+
+
+class AnswerRule(_Part):
+    """An answer that raises to a tier."""
+
+    question: Annotated[str, AfterValidator(_an_answer)]
+    answer: Answer
+    tier: Tier
+    source: Source
+
+
+class RatingRule(_Part):
+    """A rating, 0-100, that raises from a value on."""
+
+    question: Annotated[str, AfterValidator(_a_rating)]
+    from_: int = Field(alias="from", ge=0, le=100)
+    tier: Tier
+    source: Source
+
+
+class TotalRule(_Part):
+    """An instrument's total that raises from a value on."""
+
+    instrument: str
+    from_: int = Field(alias="from", ge=0)
+    tier: Tier
+    source: Source
+
+
+class ItemRule(_Part):
+    """A yes to one item that raises; with `windows`, only where the question asked about one of them."""
+
+    instrument: str
+    item: str
+    windows: tuple[Annotated[str, AfterValidator(_a_window)], ...]
+    tier: Tier
+    source: Source
+
+
+class Unanswered(_Part):
+    """What it means that none of these questions got a yes or a no for an answer."""
+
+    questions: tuple[Annotated[str, AfterValidator(_an_answer)], ...]
+    tier: Tier
+    source: Source
+
+
+class Tiering(_Part):
+    answers: tuple[AnswerRule, ...]
+    ratings: tuple[RatingRule, ...]
+    totals: tuple[TotalRule, ...]
+    items: tuple[ItemRule, ...]
+    unanswered: Unanswered
+
+
+class Step(_Part):
+    """One step of the chain: who is called, and how long this role has."""
+
+    role: Name
+    minutes: Minutes
+    source: Source
+
+    @property
+    def time(self) -> timedelta:
+        return timedelta(minutes=self.minutes)
+
+
+class Emergency(_Part):
+    confirm_minutes: Minutes
+    source: Source
+    chain: tuple[Name, ...] = Field(min_length=1)
+
+
+class Responder(_Part):
+    tiers: tuple[Tier, ...]
+    source: Source
+
+
+class ReferralPolicy(_Part):
+    tiers: tuple[Tier, ...]
+    tiers_source: Source
+    receive_minutes: Annotated[dict[Tier, Minutes], AfterValidator(_each_tier)]
+    receive_source: Source
+
+
+class FollowUpPolicy(_Part):
+    hours: Annotated[tuple[Hours, ...], Field(max_length=64), AfterValidator(_ascending)]
+    consent: Literal["always", "unless_refused", "needed"]
+    source: Source
+
+
+class Attempts(_Part):
+    most: int = Field(ge=1, le=10)
+    source: Source
+    window_hours: Hours
+    window_source: Source
+
+
+class Intake(_Part):
+    future_tolerance_seconds: int = Field(ge=0)
+    future_tolerance_source: Source
+
+
+class Policy(_Part):
+    """One version of the policy, whole."""
+
+    version: PolicyVersion
+    in_force_from: AwareDatetime
+    intake: Intake
+    tiering: Tiering
+    acknowledgement: Annotated[dict[Tier, Annotated[tuple[Step, ...], Field(min_length=1)]], AfterValidator(_each_tier)]
+    emergency: Emergency
+    responder: Responder
+    referral: ReferralPolicy
+    follow_up: Annotated[dict[Tier, FollowUpPolicy], AfterValidator(_each_tier)]
+    attempts: Attempts
+
+    def step(self, tier: Tier, number: int) -> Step:
+        """The chain's step; the last one repeats for ever."""
+        chain = self.acknowledgement[tier]
+        return chain[min(number, len(chain) - 1)]
+
+    @property
+    def horizon(self) -> timedelta:
+        """The longest plan: what a person sets for later than that is a slip of the pen."""
+        return timedelta(hours=max((hour for plan in self.follow_up.values() for hour in plan.hours), default=8760))
+
+    def follow_ups(self, tier: Tier, consent: Answer, start: datetime) -> list[datetime]:
+        """When the person is to be contacted, earliest first; nothing where the consent that is needed is not there."""
+        plan = self.follow_up[tier]
+        if plan.consent == "needed" and consent is not Answer.yes:
+            return []
+        if plan.consent == "unless_refused" and consent in (Answer.no, Answer.refused):
+            return []
+        return [start + timedelta(hours=hours) for hours in plan.hours]
+
+
+class Policies:
+    """All versions known, for what was decided under an older one; the newest in force decides now."""
+
+    def __init__(self, policies: Iterable[Policy]) -> None:
+        self._by_version = {policy.version: policy for policy in policies}
+        if not self._by_version:
+            raise ValueError("there is no policy")
+        starts: dict[datetime, str] = {}
+        for policy in self._by_version.values():
+            if policy.in_force_from in starts:
+                other = starts[policy.in_force_from]
+                raise ValueError(f"{other} and {policy.version} are in force from the same moment")
+            starts[policy.in_force_from] = policy.version
+
+    def at(self, moment: datetime) -> Policy:
+        """The policy in force."""
+        in_force = [policy for policy in self._by_version.values() if policy.in_force_from <= moment]
+        if not in_force:
+            raise ValueError(f"no policy is in force at {moment.isoformat()}")
+        return max(in_force, key=lambda policy: policy.in_force_from)
+
+    def of(self, version: str) -> Policy:
+        """The policy that a decision was made under."""
+        return self._by_version[version]
+
+
+def load_policies(folder: Path | None = None) -> Policies:
+    """Read the policy files that ship, and those of `folder`, which come first where the version is the same.
+
+    Raises `ValueError` that names the file and the place in it.
+    """
+    found: dict[str, Policy] = {}
+    for place in (SHIPPED, folder):
+        for path in sorted(place.glob("*.toml")) if place else []:
+            try:
+                policy = Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+            except ValueError as error:
+                raise ValueError(f"{path}: {error}") from error
+            found[policy.version] = policy
+    return Policies(found.values())

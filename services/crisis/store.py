@@ -1,0 +1,137 @@
+"""Every query of the crisis service, and the shape of its documents.
+
+cases          one a person and episode: state, tier, flags, clock, emergency, responder, referral
+episodes       caller's pseudonym -> the open case
+plans          one a case: its follow-ups with their attempts
+referrals      one a referral, with its history
+contacts       one a flag: what it takes to call back, under the person's own key
+divisions, organisations    copies from the registry
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from chassis.db import Database, index
+from chassis.errors import NotFound
+from chassis.tx import Document, Tx
+from contracts.base import Tier
+
+COLLECTIONS: dict[str, list[Any]] = {
+    "cases": [
+        index("state", "division", "-rank", "opened_at"),
+        index("flags.id"),
+        index("state", "acknowledgement.state", "acknowledgement.due_at"),
+        index("responder.request_id"),
+    ],
+    "episodes": [],
+    "plans": [index("follow_ups.state", "follow_ups.due_at")],
+    "referrals": [index("case_id"), index("organisation_id", "state")],
+    "contacts": [index("case_id")],
+    "person_keys": [],
+    "divisions": [],
+    "organisations": [index("receives", "county")],
+}
+
+
+async def the_case(tx: Tx, case_id: UUID) -> Document:
+    """The case; raises `NotFound`."""
+    case = await tx.get("cases", case_id)
+    if case is None:
+        raise NotFound("there is no such case")
+    return case
+
+
+async def the_plan(tx: Tx, case_id: UUID) -> Document:
+    plan = await tx.get("plans", case_id)
+    if plan is None:
+        raise NotFound("the case has no follow-up plan")
+    return plan
+
+
+async def the_referral(tx: Tx, referral_id: UUID) -> Document:
+    referral = await tx.get("referrals", referral_id)
+    if referral is None:
+        raise NotFound("there is no such referral")
+    return referral
+
+
+async def receivers_of(tx: Tx, counties: Iterable[str]) -> list[Document]:
+    """The institutions that receive referrals in these counties, or for the cities that they lie in."""
+    wanted = {county[:size] for county in counties for size in (4, 6)}
+    return await tx.find(
+        "organisations",
+        {"receives": True, "county": {"$in": sorted(wanted)}},
+        sort=[("around_the_clock", -1), ("name", 1), ("_id", 1)],
+    )
+
+
+async def knows_divisions(tx: Tx) -> bool:
+    """Whether the registry's list has begun to arrive."""
+    return bool(await tx.find("divisions", {}, limit=1))
+
+
+async def case_of_flag(database: Database, flag_id: UUID) -> Document | None:
+    found = await database.find("cases", {"flags.id": flag_id}, limit=1)
+    return found[0] if found else None
+
+
+async def open_cases(
+    database: Database, division: str, limit: int, tier: Tier | None, waiting: bool | None
+) -> list[Document]:
+    """Open cases of a division, the most urgent first and the longest waiting within a tier."""
+    query: Document = {"state": "open", "division": under(division)}
+    if tier is not None:
+        query["tier"] = tier.value
+    if waiting is not None:
+        query["acknowledgement.state"] = "waiting" if waiting else "acknowledged"
+    return await database.find("cases", query, sort=[("rank", -1), ("opened_at", 1)], limit=limit)
+
+
+async def needing_attention(database: Database, division: str, limit: int) -> list[Document]:
+    """Cases where something did not happen: no acknowledgement, responder or emergency contact; a decision is due."""
+    query: Document = {
+        "state": "open",
+        "division": under(division),
+        "$or": [
+            {"acknowledgement.state": "waiting", "acknowledgement.step": {"$gt": 0}},
+            {"responder.state": "coordinator"},
+            {"emergency.state": {"$in": ["required", "called", "unconfirmed"]}},
+            {"decisions_needed.0": {"$exists": True}},
+        ],
+    }
+    return await database.find("cases", query, sort=[("rank", -1), ("opened_at", 1)], limit=limit)
+
+
+async def due_follow_ups(database: Database, division: str, limit: int) -> list[Document]:
+    """Plans with a follow-up that is due, those of the oldest cases first."""
+    query: Document = {"division": under(division), "follow_ups.state": "due"}
+    return await database.find("plans", query, sort=[("_id", 1)], limit=limit)
+
+
+async def referrals_for(database: Database, organisation: UUID, states: list[str], limit: int) -> list[Document]:
+    """What was sent to an institution. A draft is none of its business yet: it has no deadline before it is sent."""
+    query = {"organisation_id": organisation, "state": {"$in": states}, "due_at": {"$ne": None}}
+    return await database.find("referrals", query, sort=[("due_at", 1)], limit=limit)
+
+
+async def contacts_of(tx: Tx, case_id: UUID) -> list[Document]:
+    """The sealed contacts of a case, the latest first."""
+    return await tx.find("contacts", {"case_id": case_id}, sort=[("at", -1)])
+
+
+async def has_divisions(database: Database) -> bool:
+    """Whether any division has arrived from the registry yet."""
+    return bool(await database.find("divisions", {}, limit=1))
+
+
+async def audit_entries(database: Database, after: int, limit: int) -> list[Document]:
+    """Entries of the audit log after a number, in their order."""
+    return await database.find("audit_log", {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
+
+
+def under(division: str) -> Any:
+    """A condition for all codes that begin so; every code for an empty division."""
+    return {"$gte": division, "$lt": division + ":"} if division else {"$exists": True}

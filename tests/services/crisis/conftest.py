@@ -1,0 +1,35 @@
+"""Fixtures of the crisis office."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.services.crisis.world import Keys, MovedClock, World, make_app
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    return Keys(tmp_path)
+
+
+@pytest.fixture
+async def world(mongod: str, database_name: str, keys: Keys) -> AsyncIterator[World]:
+    """An office that knows its divisions and hospitals, and has seen nothing yet."""
+    database = MovedClock(mongod, "crisis", database_name)
+    made = World(database, keys)
+    await database.prepare(made.blueprint.collections, 30)
+    await made.settle_in()
+    yield made
+    database.close()
+
+
+@pytest.fixture
+async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
+    """HTTP without a broker: everything but the hotlines' door."""
+    transport = httpx.ASGITransport(app=make_app(world))
+    async with httpx.AsyncClient(transport=transport, base_url="http://crisis") as opened:
+        yield opened
