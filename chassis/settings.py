@@ -26,11 +26,18 @@ class Settings(BaseSettings):
     token_audience: str = Field("xinqiao", description="Whom bearer tokens are for.")
     master_key_file: Path | None = Field(None, description="32 bytes, base64: wraps the keys of persons.")
     sealing_key_file: Path | None = Field(None, description="Private JWK that hotlines seal contacts to; crisis only.")
-    policy_dir: Path | None = Field(None, description="Policy files that come before the ones shipped.")
+    policy_dir: Path | None = Field(
+        None, description="Holds a folder for each service, with policy files that come before the ones shipped."
+    )
     group_size: int = Field(256, ge=1, le=1000, description="Messages that share one transaction, at most.")
     claims_days: int = Field(1187, ge=30, description="How long a claim is kept; as long as the log by default.")
     stop_seconds: float = Field(15.0, gt=0, description="How long a stop waits for what runs.")
     log_level: str = "INFO"
+
+    @property
+    def policies(self) -> Path | None:
+        """The folder of the service's own policy files, if the district has any."""
+        return self.policy_dir / self.service if self.policy_dir else None
 
     @cached_property
     def mongo_uri(self) -> str:

@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,6 @@ from chassis.consume import digest_of
 from chassis.dead import accounted, read_stream
 from chassis.envelope import from_message
 from chassis.errors import Refused
-from chassis.settings import Settings
 from contracts.base import Answer, Event, Tier
 from contracts.crisis import CaseOpened, FlagJoined, ReferralMoved, ReferralState
 from contracts.topology import SERVICES, STREAMS, consumers_of
@@ -93,10 +93,13 @@ async def on_its_way(connections: Connections) -> int:
     return left
 
 
-async def audit(connections: Connections, settings: Settings | None = None) -> Report:
-    """Hold the services against the streams. Run it when the platform is quiet, or after `settle`."""
+async def audit(connections: Connections, policy_dir: Path | None = None) -> Report:
+    """Hold the services against the streams. Run it when the platform is quiet, or after `settle`.
+
+    `policy_dir` is what the services were told, where the district has policies of its own.
+    """
     report = Report()
-    policies = load_policies(settings.policy_dir if settings else None)
+    policies = load_policies(policy_dir / "crisis" if policy_dir else None)
     dead = await accounted(connections.bus)
     events = await _events(connections.bus, dead, report)
     cases = {case["_id"]: case async for case in connections.databases["crisis"].stream("cases", {})}

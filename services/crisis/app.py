@@ -21,7 +21,7 @@ def blueprint(settings: Settings) -> Blueprint:
     if settings.master_key_file is None or settings.sealing_key_file is None:
         raise ValueError("the crisis service needs a master key and a sealing key")
     office = Office(
-        policies=load_policies(settings.policy_dir),
+        policies=load_policies(settings.policies),
         keys=PersonKeys(read_master_key(settings.master_key_file)),
         envelope=Envelope(settings.sealing_key_file),
     )

@@ -15,7 +15,7 @@ from services.matching.domain.policy import load_policies
 
 def blueprint(settings: Settings) -> Blueprint:
     """Policy files of the district lie in the folder `matching` of the policy folder."""
-    policies = load_policies(settings.policy_dir / "matching" if settings.policy_dir else None)
+    policies = load_policies(settings.policies)
     return Blueprint(
         title="心桥 Xinqiao: matching",
         collections=store.COLLECTIONS,

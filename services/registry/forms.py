@@ -14,12 +14,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-import openpyxl
-from openpyxl.cell.cell import Cell
-from openpyxl.styles import Alignment, Font
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.worksheet import Worksheet
-
 from chassis.errors import Refused
 from services.registry.domain.mistakes import Mistake
 from services.registry.domain.people import (
@@ -120,6 +114,8 @@ def read_form(content: bytes, today: date) -> Form:
     _check_archive(content)
     form = Form()
     try:
+        import openpyxl  # only who reads a workbook pays for it: it is a fifth of the service's memory
+
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
         try:
             sheets = book.worksheets
@@ -291,6 +287,11 @@ def _find_repeated(form: Form) -> None:
 
 def write_form(people: Iterable[Registration], submission: Submission, place: str) -> bytes:
     """A workbook in the layout of 附件1; `read_form` reads it back."""
+    import openpyxl
+    from openpyxl.styles import Alignment, Font
+    from openpyxl.utils import get_column_letter
+    from openpyxl.worksheet.worksheet import Worksheet
+
     book = openpyxl.Workbook()
     sheet = book.active
     assert isinstance(sheet, Worksheet)
@@ -337,7 +338,7 @@ def _cells(person: Registration) -> tuple[str, ...]:
     )
 
 
-def _write(cell: Cell | Any, text: str) -> None:
+def _write(cell: Any, text: str) -> None:
     # As text whatever it begins with: what somebody wrote into a form must not become a formula on another's screen.
     cell.value = text
     cell.data_type = "s"

@@ -15,7 +15,7 @@ from services.reporting.store import COLLECTIONS
 
 def blueprint(settings: Settings) -> Blueprint:
     """What the service is made of. Raises `ValueError` where its policy does not hold."""
-    policy = read_policy(settings.policy_dir)
+    policy = read_policy(settings.policies)
     return Blueprint(
         title="Xinqiao reporting",
         collections=COLLECTIONS,
