@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
 from pydantic_core import from_json
 
 from chassis.auth import Caller, caller_with
+from chassis.clock import now
 from chassis.errors import NotFound, Refused
 from chassis.service import Service
 from chassis.tx import Document, Tx
@@ -127,7 +128,8 @@ def routes(app: FastAPI, service: Service, office: Office) -> None:
     @router.get("/attention", tags=["cases"])
     async def list_attention(caller: Officer, limit: Limit = 50) -> dict[str, Any]:
         """Open cases where something that should have happened did not."""
-        found = await store.needing_attention(database, caller.division, limit)
+        silent = timedelta(minutes=office.policies.at(now()).responder.silent_minutes)
+        found = await store.needing_attention(database, caller.division, limit, now() - silent)
         return {"cases": [view(case) for case in found]}
 
     @router.get("/cases/{case_id}", tags=["cases"])

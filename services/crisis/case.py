@@ -22,6 +22,8 @@ from services.crisis.domain.policy import Policies, Policy
 from services.crisis.domain.referral import ENDED, WAITING
 
 TIMELINE_LENGTH = 500
+UNANSWERED = ("requested", "offered", "coordinator")
+"""A responder is asked for, and nobody has taken the call."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def request_responder(case: Document, tx: Tx, policy: Policy) -> None:
     if tier not in policy.responder.tiers or case["responder"]["state"] not in ("none", "released"):
         return
     request_id = new_id()
-    case["responder"] = {"state": "requested", "request_id": request_id, "responder_id": None}
+    case["responder"] = {"state": "requested", "request_id": request_id, "responder_id": None, "since": tx.now}
     tx.emit(
         ResponderRequested(
             **tx.stamp(case["division"]),
@@ -189,6 +191,16 @@ def send_referral(referral: Document, tx: Tx, policy: Policy, by: str, reason: s
     move_referral(referral, tx, ReferralState.sent, by, reason)
 
 
+def await_outcome(referral: Document, tx: Tx, policy: Policy) -> None:
+    """An accepted referral has to be scheduled in time, and a scheduled one needs an outcome."""
+    if ReferralState(referral["state"]) is ReferralState.scheduled:
+        referral["due_at"] = referral["scheduled_at"] + timedelta(hours=policy.referral.outcome_hours)
+    else:
+        referral["due_at"] = tx.now + timedelta(minutes=policy.referral.schedule_minutes[Tier(referral["tier"])])
+    tx.set_timer("referral", referral["_id"], referral["due_at"])
+    tx.put("referrals", referral)
+
+
 async def bounce(referral: Document, tx: Tx, policy: Policy) -> None:
     """After a refusal or silence: the backup receiver, or else a person has to decide."""
     if referral["backup_id"] is not None and referral["attempt"] == 1:
@@ -198,10 +210,15 @@ async def bounce(referral: Document, tx: Tx, policy: Policy) -> None:
             referral["attempt"] = 2
             send_referral(referral, tx, policy, "policy", "bounced_to_backup")
             return
+    await ask_about_referral(referral, tx, "referral_without_receiver")
+
+
+async def ask_about_referral(referral: Document, tx: Tx, about: str) -> None:
+    """A supervisor has to decide how a referral goes on."""
     case = await tx.get("cases", referral["case_id"])
     if case is not None and case["state"] == "open":
-        need_decision(case, "referral_without_receiver")
-        note(case, tx, "referral_without_receiver", "policy", referral_id=referral["_id"])
+        need_decision(case, about)
+        note(case, tx, about, "policy", referral_id=referral["_id"])
         tx.put("cases", case)
 
 
@@ -271,6 +288,8 @@ async def raise_tier(
         require_emergency(case, tx, policy)
     await draft_referral(case, tx, policy, receivers)
     await plan_follow_ups(case, tx, policy)
+    if case["responder"]["state"] in UNANSWERED:
+        release_responder(case, tx)  # who was asked so far may not be qualified for the higher tier
     request_responder(case, tx, policy)
     note(case, tx, "raised", by, previous=previous.value, tier=tier.value, reason=reason)
     tx.record(

@@ -27,6 +27,7 @@ from contracts.crisis import (
 from services.crisis import store
 from services.crisis.case import (
     Office,
+    await_outcome,
     bounce,
     move_referral,
     nearest,
@@ -40,7 +41,7 @@ from services.crisis.case import (
     set_follow_up_timer,
     start_clock,
 )
-from services.crisis.domain.referral import ANSWERS, ENDED, UNDER_WAY, allows
+from services.crisis.domain.referral import ACCEPTED, ANSWERS, ENDED, UNDER_WAY, allows
 from services.crisis.handlers import _follow_up, miss
 
 REACHED = ("reached",)
@@ -266,7 +267,9 @@ async def answer_referral(
         referral["scheduled_at"] = at
     referral["receiver"] = caller.subject
     move_referral(referral, tx, state, caller.subject, reason)
-    if state is not ReferralState.received:
+    if state in ACCEPTED:
+        await_outcome(referral, tx, office.policies.at(tx.now))
+    elif state is not ReferralState.received:
         tx.cancel_timer("referral", referral_id)
     if state is ReferralState.declined:
         await bounce(referral, tx, office.policies.at(tx.now))
@@ -314,6 +317,8 @@ async def record_attempt(
         item["state"] = "kept"
         note(case, tx, "follow_up_kept", caller.subject, follow_up_id=follow_up_id)
         tx.emit(FollowUpKept(**_follow_up(item, plan, tx), attempts=len(item["attempts"])))
+        if not any(other["state"] in ("planned", "due") for other in plan["follow_ups"]):
+            need_decision(case, "follow_up_plan_ended")  # an open case without a next step would be forgotten
     elif len(item["attempts"]) >= most:
         miss(item, plan, case, tx)
     else:

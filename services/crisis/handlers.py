@@ -26,6 +26,7 @@ from contracts.registry import DivisionsListed, OrganisationRegistered
 from services.crisis import store
 from services.crisis.case import (
     Office,
+    ask_about_referral,
     bounce,
     draft_referral,
     move_referral,
@@ -39,7 +40,7 @@ from services.crisis.case import (
     start_clock,
 )
 from services.crisis.domain.policy import Policy
-from services.crisis.domain.referral import WAITING
+from services.crisis.domain.referral import ACCEPTED, WAITING
 from services.crisis.domain.tiering import Finding, assess
 
 
@@ -380,12 +381,15 @@ def _overdue(case: Document, tx: Tx, step: int, role: str, due_at: Any) -> None:
 
 
 async def referral_due(referral_id: UUID, tx: Tx, office: Office) -> None:
-    """The institution stayed silent: the referral expires, and goes to the backup."""
+    """The institution stayed silent: the referral expires, and goes to the backup. Once accepted, a person asks."""
     referral = await tx.get("referrals", referral_id)
-    if referral is None or ReferralState(referral["state"]) not in WAITING:
+    if referral is None or ReferralState(referral["state"]) not in WAITING | ACCEPTED:
         return
     if referral["due_at"] > tx.now:
         tx.set_timer("referral", referral_id, referral["due_at"])
+        return
+    if ReferralState(referral["state"]) in ACCEPTED:
+        await ask_about_referral(referral, tx, "referral_without_outcome")
         return
     move_referral(referral, tx, ReferralState.expired, "policy")
     await bounce(referral, tx, office.policies.at(tx.now))

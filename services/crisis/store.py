@@ -11,6 +11,7 @@ divisions, organisations    copies from the registry
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -90,7 +91,7 @@ async def open_cases(
     return await database.find("cases", query, sort=[("rank", -1), ("opened_at", 1)], limit=limit)
 
 
-async def needing_attention(database: Database, division: str, limit: int) -> list[Document]:
+async def needing_attention(database: Database, division: str, limit: int, silent_since: datetime) -> list[Document]:
     """Cases where something did not happen: no acknowledgement, responder or emergency contact; a decision is due."""
     query: Document = {
         "state": "open",
@@ -98,6 +99,7 @@ async def needing_attention(database: Database, division: str, limit: int) -> li
         "$or": [
             {"acknowledgement.state": "waiting", "acknowledgement.step": {"$gt": 0}},
             {"responder.state": "coordinator"},
+            {"responder.state": "requested", "responder.since": {"$lte": silent_since}},
             {"emergency.state": {"$in": ["required", "called", "unconfirmed"]}},
             {"decisions_needed.0": {"$exists": True}},
         ],

@@ -142,6 +142,8 @@ class Emergency(_Part):
 class Responder(_Part):
     tiers: tuple[Tier, ...]
     source: Source
+    silent_minutes: Minutes
+    silent_source: Source
 
 
 class ReferralPolicy(_Part):
@@ -149,6 +151,10 @@ class ReferralPolicy(_Part):
     tiers_source: Source
     receive_minutes: Annotated[dict[Tier, Minutes], AfterValidator(_each_tier)]
     receive_source: Source
+    schedule_minutes: Annotated[dict[Tier, Minutes], AfterValidator(_each_tier)]
+    schedule_source: Source
+    outcome_hours: int = Field(gt=0, le=24 * 90)
+    outcome_source: Source
 
 
 class FollowUpPolicy(_Part):

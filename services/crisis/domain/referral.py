@@ -37,6 +37,8 @@ UNDER_WAY = frozenset({State.sent, State.received, State.accepted, State.schedul
 """It was sent, and has not come back."""
 WAITING = frozenset({State.sent, State.received})
 """The institution has to answer, and the clock runs."""
+ACCEPTED = frozenset({State.accepted, State.scheduled})
+"""The institution has taken it, and an outcome is to come."""
 
 
 def allows(present: State, following: State) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from chassis.clock import new_id
+from chassis.tx import Tx
 from tests.services.crisis.world import (
     ELSEWHERE,
     HIGH,
@@ -229,7 +231,7 @@ async def test_the_list_of_cases_is_the_callers_own_the_most_urgent_first(
     is_problem(answer, 422, "query.tier")
 
 
-@pytest.mark.parametrize("late", ["acknowledgement", "emergency", "follow_up", "referral"])
+@pytest.mark.parametrize("late", ["acknowledgement", "emergency", "follow_up", "referral", "responder"])
 async def test_what_should_have_happened_and_did_not_asks_for_attention(
     world: World, client: httpx.AsyncClient, late: str
 ) -> None:
@@ -247,6 +249,15 @@ async def test_what_should_have_happened_and_did_not_asks_for_attention(
             assert await waiting() == []
             await world.flag(caller=person(), **HIGH)
             await world.fire(f"acknowledgement:{key}")
+        case "responder":
+            assert await waiting() == []
+            case = await world.case(key)
+            case["responder"]["since"] -= timedelta(minutes=3)
+
+            async def long_ago(tx: Tx) -> None:
+                tx.put("cases", case)
+
+            await world.do(long_ago)
         case "follow_up":
             assert await waiting() == []
             await world.fire(f"follow_up:{key}")
