@@ -22,6 +22,7 @@ ROLES = (
     "hotline",  # a hotline system: publishes flags of its own county
     "duty_officer",  # takes cases: acknowledges, refers, records attempts
     "supervisor",  # the same, and agrees to lower a risk, decides after the last attempt, closes
+    "district_centre",  # is called when a line's own people do not acknowledge; takes cases as they do
     "receiver",  # a named person at a receiving institution
     "coordinator",  # finds a responder when nobody is left
     "volunteer",  # answers offers made to this person

@@ -99,6 +99,7 @@ class Consuming:
     ) -> None:
         self.consumer = consumer
         self._handles = handles
+        self._timed = {event: observe.HANDLER_SECONDS.labels(event.TYPE) for event in handles}
         self._bus = bus
         self._database = database
         self._group_size = group_size
@@ -273,7 +274,8 @@ class Consuming:
             tx.traceparent = delivery.traceparent
             token = observe.trace.set(tx.traceparent)
             try:
-                await self._handles[type(delivery.event)].handler(delivery.event, tx)
+                with self._timed[type(delivery.event)].time():
+                    await self._handles[type(delivery.event)].handler(delivery.event, tx)
                 outcomes[position] = Done()
             except Refused as error:
                 if len(group) == 1 or tx.flushes != flushes:

@@ -22,12 +22,14 @@ MAX_BODY = 64 * 1024
 SOURCE = "urn:xinqiao:{}"
 
 
+_TRACEPARENT = re.compile("00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")
+
+
 def traceparent_of(given: str | None, event_id: uuid.UUID) -> str:
     """The W3C trace context of an event: the given trace with a new span, or else a trace named after the event."""
-    parts = (given or "").split("-")
-    if len(parts) != 4 or len(parts[1]) != 32:
-        return f"00-{event_id.hex}-{secrets.token_hex(8)}-01"
-    return f"00-{parts[1]}-{secrets.token_hex(8)}-{parts[3]}"
+    told = _TRACEPARENT.fullmatch(given or "")
+    trace, flags = told.groups() if told else (event_id.hex, "01")
+    return f"00-{trace}-{secrets.token_hex(8)}-{flags}"
 
 
 def to_headers(event: Event, producer: str, traceparent: str | None) -> dict[str, str]:
@@ -66,7 +68,7 @@ def from_message(subject: str, headers: Mapping[str, str] | None, body: bytes) -
 def from_structured(document: Any, region: str | None = None) -> Event:
     """Read a CloudEvent in structured mode. The county is the data's own, checked against `region` where given."""
     if not isinstance(document, dict):
-        raise Refused("not_an_object", "the body is not a JSON object", "")
+        raise Refused("not_an_object", "the body is not a JSON object", "body")
     if document.get("specversion") != "1.0":
         raise Refused("bad_envelope", "specversion must be 1.0", "specversion")
     data = document.get("data")
@@ -75,7 +77,11 @@ def from_structured(document: Any, region: str | None = None) -> Event:
     kind = document.get("type")
     schema = document.get("dataschema", f"urn:xinqiao:schema:{kind}:v1")
     version = str(schema).rsplit(":", 1)[-1]
-    model = _model(str(kind), version)
+    try:
+        model = _model(str(kind), version)
+    except Refused as error:
+        error.field = "dataschema" if error.reason == "unknown_version" else "type"
+        raise
     county = region or data.get("county", NO_REGION)
     return _build(model, document.get("id"), document.get("time"), county, data, prefix="data.")
 

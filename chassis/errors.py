@@ -19,10 +19,12 @@ class Refused(Exception):
 class NotAllowed(Exception):
     """The present state, or the caller's right, does not allow it: 409 or 403."""
 
-    def __init__(self, detail: str, *, status: int = 409) -> None:
+    def __init__(self, detail: str, *, status: int = 409, reason: str | None = None, field: str | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
         self.status = status
+        self.reason = reason
+        self.field = field
 
 
 class NotFound(Exception):

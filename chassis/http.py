@@ -78,7 +78,8 @@ def _problems(app: FastAPI) -> None:
 
     @app.exception_handler(NotAllowed)
     async def not_allowed(_: Request, error: NotAllowed) -> JSONResponse:
-        return problem(error.status, HTTPStatus(error.status).phrase, error.detail)
+        more = {"reason": error.reason} if error.reason else {}
+        return problem(error.status, HTTPStatus(error.status).phrase, error.detail, error.field, **more)
 
     @app.exception_handler(NotFound)
     async def not_found(_: Request, error: NotFound) -> JSONResponse:
@@ -105,7 +106,9 @@ def _problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> JSONResponse:
-        answer = problem(error.status_code, HTTPStatus(error.status_code).phrase, str(error.detail))
+        # FastAPI's own words for a body that it could not read name no place.
+        unread = {"field": "body", "reason": "malformed_json"} if error.status_code == 400 else {}
+        answer = problem(error.status_code, HTTPStatus(error.status_code).phrase, str(error.detail), **unread)
         answer.headers.update(error.headers or {})
         return answer
 

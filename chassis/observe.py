@@ -26,6 +26,12 @@ GROUP_SIZE = Histogram(
     "xinqiao_group_size", "Messages in a group", ["consumer"], buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 )
 GROUP_RETRIES = Counter("xinqiao_group_retries_total", "Groups tried again or taken apart", ["consumer", "why"])
+HANDLER_SECONDS = Histogram(
+    "xinqiao_handler_seconds",
+    "Time of one handler, without the commit",
+    ["event"],
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 15, 45),
+)
 LAG = Gauge("xinqiao_consumer_lag", "Messages that wait, and that are out unacknowledged", ["consumer"])
 OUTBOX_AGE = Gauge("xinqiao_outbox_age_seconds", "Age of the oldest event not yet published")
 OUTBOX_SIZE = Gauge("xinqiao_outbox_size", "Events not yet published")
@@ -33,7 +39,7 @@ PUBLISHED = Counter("xinqiao_published_total", "Events the broker acknowledged",
 RELAY_FALLBACKS = Counter("xinqiao_relay_fallbacks_total", "Batches published one by one", ["why"])
 TIMERS_OVERDUE = Gauge("xinqiao_timers_overdue", "Timers whose moment passed more than a minute ago")
 TIMERS_FIRED = Counter("xinqiao_timers_fired_total", "Timers that took effect", ["kind"])
-BUS_DENIED = Counter("xinqiao_bus_denied_total", "Permission violations that the broker reported")
+BUS_DENIED = Counter("xinqiao_bus_denied_total", "Permission violations that the broker reported to this service")
 BUS_CONNECTED = Gauge("xinqiao_bus_connected", "1 while the broker is connected")
 HTTP = Counter("xinqiao_http_requests_total", "HTTP answers", ["method", "route", "status"])
 PERSONAL_READS = Counter("xinqiao_personal_reads_total", "Reads of personal fields", ["what"])

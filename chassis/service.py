@@ -15,7 +15,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from chassis import observe
+from chassis import audit_log, observe
 from chassis.auth import Tokens
 from chassis.bus import Bus
 from chassis.consume import Consuming, Handles
@@ -71,6 +71,7 @@ class Service:
                 self.consuming.append(Consuming(consumer, handles, self.bus, self.database, settings.group_size))
         self.database.committed = self._committed
         self.app = create_app(blueprint.title, self.tokens, self._checks())
+        audit_log.routes(self.app, self.database)
         blueprint.routes(self.app, self)
 
     def _committed(self, tx: Tx) -> None:

@@ -137,10 +137,21 @@ class Tx:
     def cancel_timer(self, kind: str, key: Key) -> None:
         self.delete("timers", f"{kind}:{key}")
 
-    def record(self, *, actor: str, action: str, subject: str, reason: str, **details: Any) -> None:
-        """Write into the audit log, whose entries are chained by hash. Only ids and codes, no personal data."""
+    def record(self, *, actor: str, action: str, subject: str, reason: str, division: str = "", **details: Any) -> None:
+        """Write into the audit log, whose entries are chained by hash. Only ids and codes, no personal data.
+
+        An auditor of a division reads the entries of that division; one of the whole installation reads all.
+        """
         self._records.append(
-            {"at": self.now, "actor": actor, "action": action, "subject": subject, "reason": reason, "details": details}
+            {
+                "at": self.now,
+                "actor": actor,
+                "action": action,
+                "subject": subject,
+                "division": division,
+                "reason": reason,
+                "details": details,
+            }
         )
 
     # What the chassis does with it

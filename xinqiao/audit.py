@@ -26,7 +26,7 @@ from chassis.errors import Refused
 from contracts.base import Answer, Event, Tier
 from contracts.crisis import CaseOpened, FlagJoined, ReferralMoved, ReferralState
 from contracts.topology import SERVICES, STREAMS, consumers_of
-from services.crisis.domain.policy import load_policies
+from services.crisis.domain.policy import Policies, Policy, load_policies
 from services.matching.store import audit_facts
 from services.reporting.store import recounted_differences
 from xinqiao.installation import Connections
@@ -96,10 +96,14 @@ async def on_its_way(connections: Connections) -> int:
 async def audit(connections: Connections, policy_dir: Path | None = None) -> Report:
     """Hold the services against the streams. Run it when the platform is quiet, or after `settle`.
 
-    `policy_dir` is what the services were told, where the district has policies of its own.
+    `policy_dir` is what the services were told, where the district has policies of its own. Raises `Refused` when a
+    policy in it cannot be read.
     """
     report = Report()
-    policies = load_policies(policy_dir / "crisis" if policy_dir else None)
+    try:
+        policies = load_policies(policy_dir / "crisis" if policy_dir else None)
+    except ValueError as error:
+        raise Refused("bad_policy", str(error)) from error
     dead = await accounted(connections.bus)
     events = await _events(connections.bus, dead, report)
     cases = {case["_id"]: case async for case in connections.databases["crisis"].stream("cases", {})}
@@ -186,37 +190,52 @@ def _flag_has_case(
         report.add("lost", f"flag {event.id} (HOTLINE {sequence}) has neither a case nor a dead letter")
 
 
-async def _cases_have_effects(connections: Connections, cases: dict[UUID, Any], policies: Any, report: Report) -> None:
+async def _cases_have_effects(
+    connections: Connections, cases: dict[UUID, Any], policies: Policies, report: Report
+) -> None:
     database = connections.databases["crisis"]
     plans = {plan["_id"]: plan async for plan in database.stream("plans", {})}
     referrals = Counter([referral["case_id"] async for referral in database.stream("referrals", {})])
     timers = {timer["_id"] async for timer in database.stream("timers", {})}
     open_by_person: Counter[str] = Counter()
     report.cases, report.referrals = len(cases), sum(referrals.values())
+    unknown: Counter[str] = Counter()
     for case_id, case in cases.items():
-        tier, policy = Tier(case["opened_under"]["tier"]), policies.of(case["opened_under"]["policy"])
         is_open = case["state"] == "open"
         if is_open and case["person"]:
             open_by_person[case["person"]] += 1
-        if tier in policy.referral.tiers and not referrals[case_id]:
-            report.add("lost", f"case {case_id} has no referral")
-        if tier in policy.responder.tiers and case["responder"]["request_id"] is None:
-            report.add("lost", f"case {case_id} asked for no responder")
         planned = plans.get(case_id, {"follow_ups": []})["follow_ups"]
         report.follow_ups += len(planned)
-        wanted = policy.follow_ups(tier, Answer(case["opened_under"]["consent"]), case["opened_at"])
-        if len(planned) < len(wanted):
-            report.add("lost", f"case {case_id} has {len(planned)} follow-ups, its policy asks for {len(wanted)}")
+        try:
+            policy = policies.of(case["opened_under"]["policy"])
+        except KeyError as error:
+            unknown[str(error.args[0])] += 1
+        else:
+            _case_has_what_its_policy_asks(case, policy, referrals[case_id], len(planned), report)
         if is_open and case["acknowledgement"]["state"] == "waiting" and f"acknowledgement:{case_id}" not in timers:
             report.add("stuck", f"case {case_id} waits for an acknowledgement without a clock")
         pending = any(item["state"] in ("planned", "due") for item in planned)
         if is_open and pending and f"follow_up:{case_id}" not in timers:
             report.add("stuck", f"case {case_id} has follow-ups to come and no timer")
+    for version, number in unknown.items():
+        told = f"{number} case(s) were opened under policy {version}, which is not known here"
+        report.add("wrong", f"{told}; XINQIAO_POLICY_DIR has to name the folder that the services read")
     for case_id in plans.keys() - cases.keys():
         report.add("wrong", f"there is a plan without its case {case_id}")
     for person, number in open_by_person.items():
         if number > 1:
             report.add("duplicated", f"{number} open cases of one person ({person[:8]}…)")
+
+
+def _case_has_what_its_policy_asks(case: Any, policy: Policy, referrals: int, planned: int, report: Report) -> None:
+    case_id, tier = case["_id"], Tier(case["opened_under"]["tier"])
+    if tier in policy.referral.tiers and not referrals:
+        report.add("lost", f"case {case_id} has no referral")
+    if tier in policy.responder.tiers and case["responder"]["request_id"] is None:
+        report.add("lost", f"case {case_id} asked for no responder")
+    wanted = policy.follow_ups(tier, Answer(case["opened_under"]["consent"]), case["opened_at"])
+    if planned < len(wanted):
+        report.add("lost", f"case {case_id} has {planned} follow-ups, its policy asks for {len(wanted)}")
 
 
 def _events_fit_cases(cases: dict[UUID, Any], events: list[Event], report: Report) -> None:

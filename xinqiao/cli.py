@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-from collections.abc import Coroutine
-from datetime import datetime
+import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from nats.js.errors import NotFoundError
-from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from chassis.errors import NotAllowed, NotFound, Refused
-from xinqiao.installation import Installation, from_environment
-from xinqiao.local import Stack, StackError, chosen_ports
-from xinqiao.secrets import Hotline
+from contracts.topology import SERVICES
+from xinqiao.dead_letters import dead_app
+from xinqiao.installation import from_environment
+from xinqiao.secrets import Hotline, Secrets
+from xinqiao.shell import console, installation, local_home, local_stack, refuse, run
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from xinqiao.simulate.publish import Summary
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-dead_app = typer.Typer(no_args_is_help=True, help="Dead letters: list, show, requeue, drop.")
 app.add_typer(dead_app, name="dead")
-console = Console()
 
 HOTLINES = [Hotline("12356-yanzhou", "370812"), Hotline("12356-haizhou", "320706"), Hotline("12355-haizhou", "320706")]
 """The hotlines of the local stack."""
@@ -37,32 +33,6 @@ class Importable(StrEnum):
     divisions = "divisions"
     organisations = "organisations"
     volunteers = "volunteers"
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run it, and say in one line what a person can mend."""
-    try:
-        return asyncio.run(work)
-    except (Refused, NotAllowed, NotFound) as error:
-        console.print(f"[red]{error.detail}[/red]")
-        raise typer.Exit(1) from error
-    except StackError as error:
-        console.print(f"[red]{error}[/red]")
-        raise typer.Exit(1) from error
-
-
-def local_home() -> Path:
-    return Path(os.environ.get("XINQIAO_HOME", ".xinqiao"))
-
-
-def local_stack() -> Stack:
-    home = local_home()
-    return Stack(home, chosen_ports(home))
-
-
-def installation() -> Installation:
-    """The installation that the environment names, or the local stack."""
-    return from_environment() or local_stack().installation
 
 
 @app.callback()
@@ -131,6 +101,8 @@ def serve(service: Annotated[str, typer.Argument(help="registry, matching, crisi
     """Run one service in this process."""
     from xinqiao.serve import serve as serve_service
 
+    if service not in SERVICES:
+        refuse(f"there is no service {service}; there are {', '.join(SERVICES)}")
     serve_service(service)
 
 
@@ -173,6 +145,8 @@ def import_(
     from services.registry.domain.mistakes import Mistaken
     from services.registry.keys import Keys
 
+    if what is Importable.volunteers and not division:
+        refuse("volunteers need --division: of which unit they are handed in, for example --division 370812")
     place = installation()
 
     async def work() -> Any:
@@ -201,8 +175,10 @@ def import_(
         report = run(work())
     except Mistaken as error:
         for mistake in error.mistakes:
-            console.print(str(mistake), highlight=False, markup=False)
-        console.print(f"[red]{len(error.mistakes)} mistake(s); nothing was taken[/red]")
+            typer.echo(str(mistake))
+        if error.more:
+            typer.echo(f"and {error.more} more, which are not shown")
+        console.print(f"[red]{len(error.mistakes) + error.more} mistake(s); nothing was taken[/red]")
         raise typer.Exit(1) from error
     console.print_json(data=report.as_json())
 
@@ -271,7 +247,22 @@ def simulate(
         lines = list(generate(flags, seed))
         task = bars.add_task("flags", total=len(lines))
         summary = run(send(place, doors(place), lines, rate, lambda line, answer: bars.advance(task)))
-    console.print(summary)
+    console.print(_told(summary))
+
+
+def _told(summary: Summary) -> Table:
+    table = Table(title=f"{summary.lines} lines sent in {summary.seconds:.1f} s")
+    table.add_column("what became of them on the way in", overflow="fold")
+    table.add_column("lines", justify="right")
+    table.add_row("NATS: kept", str(summary.kept))
+    table.add_row("NATS: duplicate, taken once", str(summary.duplicates))
+    table.add_row("NATS: denied by the broker", str(summary.denied))
+    for status, lines in sorted(summary.http.items()):
+        table.add_row(f"HTTP {status}", str(lines))
+    for reason, lines in sorted(summary.refused.items()):
+        table.add_row(f"of those refused: {reason}", str(lines))
+    table.add_row("no answer", str(len(summary.silent)))
+    return table
 
 
 @app.command()
@@ -282,18 +273,19 @@ def audit(
     from xinqiao import audit as auditing
 
     async def work() -> auditing.Report:
-        connections = await installation().connect()
+        place = installation()
+        connections = await place.connect()
         try:
             with console.status("waiting for what is on its way"):
                 await auditing.settle(connections, wait)
             with console.status("reading the streams and the databases"):
-                return await auditing.audit(connections)
+                return await auditing.audit(connections, place.policy_dir)
         finally:
             await connections.close()
 
     report = run(work())
     for difference in report.differences:
-        console.print(f"[red]{difference.kind}[/red] {difference.what}", highlight=False)
+        console.print(f"[red]{difference.kind}[/red]", escape(difference.what), highlight=False, soft_wrap=True)
     numbers = {
         "flags": report.flags,
         "dead": report.dead,
@@ -305,83 +297,6 @@ def audit(
     }
     typer.echo(json.dumps(numbers))
     raise typer.Exit(0 if report.holds else 1)
-
-
-@dead_app.command(name="list")
-def list_dead() -> None:
-    """All dead letters, those that failed alike side by side."""
-    from chassis.dead import letters
-
-    async def work() -> list[Any]:
-        bus = await installation().bus()
-        try:
-            return [letter async for letter in letters(bus)]
-        finally:
-            await bus.close()
-
-    table = Table()
-    for column in ("no.", "at", "consumer", "reason", "field", "deliveries", "alike", "event"):
-        table.add_column(column)
-    found = run(work())
-    for letter in sorted(found, key=lambda one: (one.fingerprint, one.sequence)):
-        row = (letter.sequence, _short(letter.at), letter.consumer, letter.reason, letter.field or "")
-        state = "dropped" if letter.dropped else str(letter.deliveries)
-        table.add_row(*(str(cell) for cell in row), state, letter.fingerprint, letter.event_id or "")
-    console.print(table if found else "there are no dead letters")
-
-
-@dead_app.command(name="show")
-def show_dead(number: int) -> None:
-    """One dead letter, whole. What is sealed in it stays sealed."""
-
-    async def work(bus: Any, letter: Any) -> None:
-        console.print_json(
-            data={
-                **{name: getattr(letter, name) for name in ("subject", "consumer", "deliveries", "reason", "detail")},
-                "field": letter.field,
-                "at": letter.at.isoformat(),
-                "stream": f"{letter.stream} {letter.stream_sequence}",
-                "headers": letter.headers,
-            }
-        )
-        console.print(letter.body.decode(errors="replace"), highlight=False, markup=False)
-
-    _with_letter(number, work)
-
-
-@dead_app.command()
-def requeue(number: int) -> None:
-    """Put the message back on its stream as it was; who has taken it already takes it no second time."""
-    from chassis import dead
-
-    _with_letter(number, dead.requeue)
-    console.print("requeued")
-
-
-@dead_app.command()
-def drop(
-    number: int, why: Annotated[str, typer.Option(prompt=True)], who: Annotated[str, typer.Option(prompt=True)]
-) -> None:
-    """Give a message up; who did it and why is kept."""
-    from chassis import dead
-
-    _with_letter(number, lambda bus, letter: dead.drop(bus, letter, who, why))
-    console.print("dropped")
-
-
-def _with_letter(number: int, action: Any) -> None:
-    from chassis import dead
-
-    async def work() -> None:
-        bus = await installation().bus()
-        try:
-            await action(bus, await dead.get(bus, number))
-        except NotFoundError as error:
-            raise NotFound(f"there is no dead letter {number}") from error
-        finally:
-            await bus.close()
-
-    run(work())
 
 
 @app.command()
@@ -436,10 +351,44 @@ def token(
 @app.command()
 def hotline(name: str, county: str) -> None:
     """A credential for a further hotline of the local stack; the path of its seed is printed."""
+    try:
+        wanted = Hotline(name, county)
+    except ValueError as error:
+        refuse(str(error))
     stack = local_stack()
-    stack.add_hotline(Hotline(name, county))
+    if not stack.secrets.nkey("operator").exists():
+        refuse(f"there is no local stack in {stack.home} yet; `make up` starts it")
+    stack.add_hotline(wanted)
     typer.echo(stack.secrets.nkey(f"hotline-{name}"))
 
 
-def _short(moment: datetime) -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+@app.command()
+def denied(
+    log: Annotated[
+        str, typer.Option(help="A log of nats-server, `-` for standard input; the local stack's without.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """What the broker denied to whom, from its log: a hotline's mistake or misuse, a service older than its rights."""
+    from xinqiao import denied as denials
+
+    place = from_environment()
+    known = denials.names(place.secrets if place else Secrets(local_home() / "secrets"))
+    if log == "-":
+        found = denials.count(sys.stdin, known)
+    else:
+        path = Path(log) if log else local_home() / "log" / "nats-server.log"
+        if not path.is_file():
+            refuse(f"there is no log {path}; name one with --log, or give it to --log -")
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            found = denials.count(lines, known)
+    if as_json:
+        for entry in found:
+            typer.echo(json.dumps(vars(entry)))
+        return
+    table = Table()
+    for column in ("user", "operation", "subject", "times", "first", "last"):
+        table.add_column(column, overflow="fold")
+    for entry in found:
+        table.add_row(*(escape(str(cell)) for cell in vars(entry).values()))
+    console.print(table if found else "the broker denied nothing")

@@ -9,18 +9,21 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 from nats.aio.msg import Msg
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from chassis.clock import now
 from services.registry import imports
 from services.registry.forms import example_workbook
 from services.registry.keys import Keys
+from xinqiao import denied
 from xinqiao.audit import Report, audit, settle
 from xinqiao.installation import Installation
 from xinqiao.local import Stack
@@ -99,7 +102,7 @@ async def demonstrate(stack: Stack, hotlines: list[Hotline], console: Console, f
         await _everybody_knows(place)
         console.rule("a hotline's day")
         day = list(generate(flags, seed=1)) if flags else read_day()
-        return await _run_day(place, day, volunteers, rate, console)
+        return await _run_day(place, day, volunteers, rate, console, stack.nats.log)
     finally:
         if not was_running:
             stack.stop()
@@ -145,7 +148,7 @@ async def _everybody_knows(place: Installation) -> None:
 
 
 async def _run_day(
-    place: Installation, day: list[Line], volunteers: list[str], rate: float, console: Console
+    place: Installation, day: list[Line], volunteers: list[str], rate: float, console: Console, broker_log: Path
 ) -> Result:
     watch = Watch()
     bus = await place.bus()
@@ -154,7 +157,10 @@ async def _run_day(
     responders = Responders(place, volunteers)
     watch.on_event = responders.on_event
     await watch.start(bus)
+    logged = broker_log.stat().st_size
     try:
+        # What earlier runs left is counted first: the numbers are this day's.
+        before = await audit(connections, place.policy_dir)
         with Live(console=console, refresh_per_second=8) as live:
 
             def show(line: Line, answer: Answer) -> None:
@@ -166,12 +172,20 @@ async def _run_day(
             await settle(connections, 60)
             live.update(_fan_out(watch, answers, len(day)))
         seconds = await latencies(bus, watch, summary.sent_at)
-        report = await audit(connections)
+        report = await audit(connections, place.policy_dir)
     finally:
         await responders.close()
         await connections.close()
         await bus.close()
-    return _tell(report, summary, seconds, day, console)
+    return _tell(before, report, summary, seconds, day, denied_since(broker_log, logged), console)
+
+
+def denied_since(log: Path, offset: int) -> int:
+    """How often the broker denied something after this place in its log."""
+    with log.open("rb") as file:
+        file.seek(offset)
+        lines = file.read().decode(errors="replace").splitlines()
+    return sum(entry.times for entry in denied.count(lines, {}))
 
 
 def _fan_out(watch: Watch, answers: Counter[str], lines: int) -> Table:
@@ -186,36 +200,58 @@ def _fan_out(watch: Watch, answers: Counter[str], lines: int) -> Table:
     return table
 
 
-def _tell(report: Report, summary: Summary, seconds: list[float], day: list[Line], console: Console) -> Result:
-    expected = Counter(line.expect.split(":")[0] for line in day)
-    numbers = {
-        "flags": report.flags,
-        "cases": report.cases,
-        "referrals": report.referrals,
-        "followups": report.follow_ups,
-        "responders": report.responders,
-        "counted": report.counted,
-        "lost": report.count("lost"),
-        "duplicated": report.count("duplicated"),
+COUNTED = {
+    "flags": "flags",
+    "cases": "cases",
+    "referrals": "referrals",
+    "followups": "follow_ups",
+    "responders": "responders",
+    "counted": "counted",
+}
+"""The numbers of the last line that grow from run to run, and the report's name for each."""
+
+
+def numbers_of_run(before: Report, after: Report, seconds: list[float]) -> dict[str, Any]:
+    """The last line: what this run added, and what is lost or duplicated in all that is kept."""
+    return {
+        **{name: getattr(after, place) - getattr(before, place) for name, place in COUNTED.items()},
+        "lost": after.count("lost"),
+        "duplicated": after.count("duplicated"),
         "p50_ms": round(percentile(seconds, 0.50) * 1000, 1),
         "p99_ms": round(percentile(seconds, 0.99) * 1000, 1),
     }
+
+
+def _tell(
+    before: Report,
+    report: Report,
+    summary: Summary,
+    seconds: list[float],
+    day: list[Line],
+    broker_denied: int,
+    console: Console,
+) -> Result:
+    expected = Counter(line.expect.split(":")[0] for line in day)
+    numbers = numbers_of_run(before, report, seconds)
     console.rule("the audit")
     table = Table()
     table.add_column("what")
-    table.add_column("number", justify="right")
+    table.add_column("this run", justify="right")
+    table.add_column("all that is kept", justify="right")
     for name, value in numbers.items():
-        table.add_row(name, str(value))
-    table.add_row("dead letters", str(report.dead))
-    table.add_row("denied by the broker", str(summary.denied))
+        kept = getattr(report, COUNTED[name]) if name in COUNTED else value
+        table.add_row(name, str(value), str(kept) if kept != value else "")
+    table.add_row("dead letters", str(report.dead - before.dead), str(report.dead) if before.dead else "")
+    table.add_row("denied by the broker, in its log", str(broker_denied))
+    table.add_row("denied by the broker, told to the hotlines", str(summary.denied))
     table.add_row(
         "of this day: cases, joining, dead, denied",
         " ".join(str(expected[kind]) for kind in ("case", "joins", "dead", "denied")),
     )
     console.print(table)
     for difference in report.differences[:50]:
-        console.print(f"[red]{difference.kind}[/red] {difference.what}", highlight=False)
-    holds = report.holds and not summary.silent and bool(report.flags)
+        console.print(f"[red]{difference.kind}[/red]", escape(difference.what), highlight=False, soft_wrap=True)
+    holds = report.holds and not summary.silent and bool(numbers["flags"])
     console.print("[green]the audit holds[/green]" if holds else "[red]the audit does not hold[/red]")
     return Result(numbers, holds)
 

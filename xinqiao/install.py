@@ -20,7 +20,7 @@ from chassis.bus import Bus
 from chassis.provision import provision as provision_bus
 from contracts.topology import SERVICES
 from xinqiao import secrets as credentials
-from xinqiao.secrets import DATABASE_USERS, Hotline, Secrets
+from xinqiao.secrets import BUS_USERS, DATABASE_USERS, Hotline, Secrets
 
 SERVICE_USER = 10001
 NATS_USER = 10002
@@ -51,6 +51,8 @@ def shares(vault: Secrets) -> list[Share]:
     )
     hotlines = tuple(vault.nkey(f"hotline-{hotline.name}") for hotline in vault.hotlines())
     listed = (vault.hotlines_file,) if hotlines else ()
+    # Public halves, by which the broker's log names who was denied something.
+    public = tuple(vault.nkey(user).with_suffix(".pub") for user in BUS_USERS)
     given.append(
         Share(
             "operator",
@@ -62,6 +64,7 @@ def shares(vault: Secrets) -> list[Share]:
                 vault.token_private,
                 vault.token_public,
                 vault.sealing_public,
+                *public,
                 *listed,
                 *hotlines,
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from joserfc.jwk import OKPKey
@@ -32,13 +32,20 @@ class Connections:
             database.close()
 
 
+def policies_of_environment() -> Path | None:
+    """Where the district's own policies are, as the services are told: ``XINQIAO_POLICY_DIR``."""
+    folder = os.environ.get("XINQIAO_POLICY_DIR")
+    return Path(folder) if folder else None
+
+
 @dataclass(frozen=True)
 class Installation:
-    """Credentials and addresses of one installation."""
+    """Credentials and addresses of one installation; `policy_dir` holds the district's own policies, if it has any."""
 
     secrets: Secrets
     nats_url: str
     http: dict[str, str]
+    policy_dir: Path | None = field(default_factory=policies_of_environment)
 
     async def bus(self, user: str = "operator") -> Bus:
         """A connection under one of the installation's own users."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from prometheus_client import Histogram
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
 from pydantic_core import from_json
 
@@ -20,15 +21,25 @@ from contracts.base import Tier
 from contracts.crisis import CaseOutcome, EmergencyService, ReferralState
 from services.crisis import commands, store
 from services.crisis.case import Office
+from services.crisis.domain.matters import Decision, Matter
 from services.crisis.intake import accept_flag
 
-Officer = Annotated[Caller, Depends(caller_with("duty_officer", "supervisor"))]
+Officer = Annotated[Caller, Depends(caller_with(*commands.OFFICERS))]
 Supervisor = Annotated[Caller, Depends(caller_with("supervisor"))]
 Receiver = Annotated[Caller, Depends(caller_with("receiver"))]
 HotlineSystem = Annotated[Caller, Depends(caller_with("hotline"))]
-Reader = Annotated[Caller, Depends(caller_with("duty_officer", "supervisor", "volunteer"))]
+Reader = Annotated[Caller, Depends(caller_with(*commands.OFFICERS, "volunteer"))]
 Limit = Annotated[int, Query(ge=1, le=200)]
+Called = Annotated[str, Query(pattern="^[a-z0-9-]{1,40}$")]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=500)]
+
+
+ACKNOWLEDGED = Histogram(
+    "xinqiao_acknowledgement_seconds",
+    "Time from the start of a case's clock to a named person's acknowledgement",
+    ["tier"],
+    buckets=(30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 86400),
+)
 
 
 class _Body(BaseModel):
@@ -63,11 +74,11 @@ class Attempt(_Body):
     outcome: Literal["reached", "no_answer", "number_not_in_use", "answered_by_another", "refused_to_talk"]
 
 
-class Decision(_Body):
-    decision: Literal["continue", "visit", "refer", "end_follow_up"]
+class Decide(_Body):
+    decision: Decision
     reason: Reason
     next_at: AwareDatetime | None = None
-    about: Literal["follow_up_missed", "referral_without_receiver", "referral_unattended"] | None = None
+    about: Matter | None = None
 
 
 class Close(_Body):
@@ -100,7 +111,7 @@ def routes(app: FastAPI, service: Service, office: Office) -> None:
 
     @router.get("/flags/{flag_id}", tags=["hotline"])
     async def get_flag(
-        flag_id: UUID, caller: Annotated[Caller, Depends(caller_with("hotline", "duty_officer", "supervisor"))]
+        flag_id: UUID, caller: Annotated[Caller, Depends(caller_with("hotline", *commands.OFFICERS))]
     ) -> dict[str, Any]:
         """What became of a flag: the case that it opened or joined."""
         case = await store.case_of_flag(database, flag_id)
@@ -119,10 +130,17 @@ def routes(app: FastAPI, service: Service, office: Office) -> None:
 
     @router.get("/cases", tags=["cases"])
     async def list_cases(
-        caller: Officer, tier: Tier | None = None, waiting: bool | None = None, limit: Limit = 50
+        caller: Officer,
+        tier: Tier | None = None,
+        waiting: bool | None = None,
+        called: Called | None = None,
+        limit: Limit = 50,
     ) -> dict[str, Any]:
-        """Open cases of the caller's division: the most urgent first, then the longest waiting."""
-        found = await store.open_cases(database, caller.division, limit, tier, waiting)
+        """Open cases of the caller's division: the most urgent first, then the longest waiting.
+
+        `called` is the role that the clock calls at present: a district centre asks for what has come up to it.
+        """
+        found = await store.open_cases(database, caller.division, limit, tier, waiting, called)
         return {"cases": [view(case) for case in found]}
 
     @router.get("/attention", tags=["cases"])
@@ -143,7 +161,10 @@ def routes(app: FastAPI, service: Service, office: Office) -> None:
 
     @router.post("/cases/{case_id}/acknowledge", tags=["cases"])
     async def acknowledge(case_id: UUID, caller: Officer) -> dict[str, Any]:
-        return await do(lambda tx: commands.acknowledge(case_id, caller, tx))
+        case = await do(lambda tx: commands.acknowledge(case_id, caller, tx))
+        clock = case["acknowledgement"]
+        ACKNOWLEDGED.labels(case["tier"]).observe((clock["at"] - clock["since"]).total_seconds())
+        return case
 
     @router.post("/cases/{case_id}/raise", tags=["cases"])
     async def raise_risk(case_id: UUID, body: ToTier, caller: Officer) -> dict[str, Any]:
@@ -215,7 +236,7 @@ def routes(app: FastAPI, service: Service, office: Office) -> None:
         return await do(lambda tx: commands.record_attempt(case_id, follow_up_id, body.outcome, caller, tx, office))
 
     @router.post("/cases/{case_id}/decision", tags=["follow-ups"])
-    async def decide(case_id: UUID, body: Decision, caller: Supervisor) -> dict[str, Any]:
+    async def decide(case_id: UUID, body: Decide, caller: Supervisor) -> dict[str, Any]:
         """What comes next after a missed follow-up, or a referral that found no receiver."""
         return await do(
             lambda tx: commands.decide(
@@ -238,14 +259,9 @@ def routes(app: FastAPI, service: Service, office: Office) -> None:
         found = await database.transact(lambda tx: commands.reveal_contacts(case_id, body.reason, caller, tx, office))
         return {"contacts": found}
 
-    @router.get("/audit-log", tags=["audit"])
-    async def audit_log(
-        caller: Annotated[Caller, Depends(caller_with("auditor"))],
-        after: Annotated[int, Query(ge=0, lt=2**53)] = 0,
-        limit: Limit = 100,
-    ) -> dict[str, Any]:
-        """Entries of the audit log; each holds the hash of the one before."""
-        entries = await store.audit_entries(database, after, limit)
-        return {"entries": entries}
+    @router.post("/cases/{case_id}/contact/erase", tags=["cases"])
+    async def erase(case_id: UUID, body: WithReason, caller: Supervisor) -> dict[str, Any]:
+        """Delete the person's key: what it takes to call back is gone, from backups too once they expire."""
+        return await do(lambda tx: commands.erase_contacts(case_id, body.reason, caller, tx, office))
 
     app.include_router(router)

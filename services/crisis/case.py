@@ -11,6 +11,7 @@ from chassis.sealing import Envelope, PersonKeys
 from chassis.tx import Document, Tx
 from contracts.base import Answer, Tier
 from contracts.crisis import (
+    FollowUpMissed,
     FollowUpsPlanned,
     ReferralMoved,
     ReferralState,
@@ -18,6 +19,7 @@ from contracts.crisis import (
     ResponderRequested,
     RiskRaised,
 )
+from services.crisis.domain.matters import Matter
 from services.crisis.domain.policy import Policies, Policy
 from services.crisis.domain.referral import ENDED, WAITING
 
@@ -40,10 +42,10 @@ def note(case: Document, tx: Tx, kind: str, by: str, **details: Any) -> None:
     case["timeline"] = [*case["timeline"], {"at": tx.now, "kind": kind, "by": by, **details}][-TIMELINE_LENGTH:]
 
 
-def need_decision(case: Document, about: str) -> None:
+def need_decision(case: Document, about: Matter) -> None:
     """A supervisor has to decide; each matter waits for a decision of its own."""
     if about not in case["decisions_needed"]:
-        case["decisions_needed"] = [*case["decisions_needed"], about]
+        case["decisions_needed"] = [*case["decisions_needed"], about.value]
 
 
 def start_clock(case: Document, tx: Tx, policy: Policy) -> datetime:
@@ -106,6 +108,18 @@ def release_responder(case: Document, tx: Tx) -> None:
         )
     )
     case["responder"] = {**responder, "state": "released"}
+
+
+def check_responder(case: Document, tx: Tx, policy: Policy) -> None:
+    """The case is more than it was: who was asked for it may not be qualified any more.
+
+    While nobody has taken the call it is asked anew. Whoever has taken it is with the person: a supervisor decides.
+    """
+    if case["responder"]["state"] in UNANSWERED:
+        release_responder(case, tx)
+        request_responder(case, tx, policy)
+    elif case["responder"]["state"] == "accepted":
+        need_decision(case, Matter.responder_to_check)
 
 
 async def draft_referral(case: Document, tx: Tx, policy: Policy, receivers: list[Document]) -> None:
@@ -210,15 +224,15 @@ async def bounce(referral: Document, tx: Tx, policy: Policy) -> None:
             referral["attempt"] = 2
             send_referral(referral, tx, policy, "policy", "bounced_to_backup")
             return
-    await ask_about_referral(referral, tx, "referral_without_receiver")
+    await ask_about_referral(referral, tx, Matter.referral_without_receiver)
 
 
-async def ask_about_referral(referral: Document, tx: Tx, about: str) -> None:
+async def ask_about_referral(referral: Document, tx: Tx, about: Matter) -> None:
     """A supervisor has to decide how a referral goes on."""
     case = await tx.get("cases", referral["case_id"])
     if case is not None and case["state"] == "open":
         need_decision(case, about)
-        note(case, tx, about, "policy", referral_id=referral["_id"])
+        note(case, tx, about.value, "policy", referral_id=referral["_id"])
         tx.put("cases", case)
 
 
@@ -288,14 +302,14 @@ async def raise_tier(
         require_emergency(case, tx, policy)
     await draft_referral(case, tx, policy, receivers)
     await plan_follow_ups(case, tx, policy)
-    if case["responder"]["state"] in UNANSWERED:
-        release_responder(case, tx)  # who was asked so far may not be qualified for the higher tier
+    check_responder(case, tx, policy)
     request_responder(case, tx, policy)
     note(case, tx, "raised", by, previous=previous.value, tier=tier.value, reason=reason)
     tx.record(
         actor=by,
         action="risk_raised",
         subject=str(case["_id"]),
+        division=case["division"],
         reason=reason,
         previous=previous.value,
         tier=tier.value,
@@ -310,3 +324,22 @@ async def raise_tier(
             by_person=by != "policy",
         )
     )
+
+
+def miss(item: Document, plan: Document, case: Document, tx: Tx) -> None:
+    """The person was not reached; a supervisor decides what comes next."""
+    item["state"] = "missed"
+    need_decision(case, Matter.follow_up_missed)
+    note(case, tx, "follow_up_missed", "policy", follow_up_id=item["id"], attempts=len(item["attempts"]))
+    tx.emit(FollowUpMissed(**follow_up_fields(item, plan, tx), attempts=len(item["attempts"])))
+
+
+def follow_up_fields(item: Document, plan: Document, tx: Tx) -> dict[str, Any]:
+    """What every event about a follow-up tells."""
+    return {
+        **tx.stamp(plan["division"]),
+        "follow_up_id": item["id"],
+        "case_id": plan["_id"],
+        "division": plan["division"],
+        "tier": Tier(plan["tier"]),
+    }

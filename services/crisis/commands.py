@@ -29,6 +29,8 @@ from services.crisis.case import (
     Office,
     await_outcome,
     bounce,
+    follow_up_fields,
+    miss,
     move_referral,
     nearest,
     need_decision,
@@ -37,14 +39,17 @@ from services.crisis.case import (
     plan_follow_ups,
     raise_tier,
     release_responder,
+    request_responder,
     send_referral,
     set_follow_up_timer,
     start_clock,
 )
+from services.crisis.domain.matters import Decision, Matter
 from services.crisis.domain.referral import ACCEPTED, ANSWERS, ENDED, UNDER_WAY, allows
-from services.crisis.handlers import _follow_up, miss
 
 REACHED = ("reached",)
+OFFICERS = ("duty_officer", "supervisor", "district_centre")
+"""The roles that take cases: who is on the line, who watches over the shift, and who is called when both are silent."""
 UNCONFIRMED = ("required", "called", "unconfirmed")
 """An act in progress, and nobody has said yet that help is with the person."""
 
@@ -61,7 +66,7 @@ async def seen_case(case_id: UUID, caller: Caller, tx: Tx) -> Document:
 
 def role_of(caller: Caller) -> str:
     """The role under which a caller acknowledges."""
-    return "supervisor" if "supervisor" in caller.roles else "duty-officer"
+    return next((role.replace("_", "-") for role in reversed(OFFICERS) if role in caller.roles), "duty-officer")
 
 
 async def acknowledge(case_id: UUID, caller: Caller, tx: Tx) -> Document:
@@ -111,7 +116,14 @@ async def propose_lowering(case_id: UUID, tier: Tier, reason: str, caller: Calle
         raise NotAllowed("an act in progress has no confirmed contact yet")
     case["lowering"] = {"to": tier.value, "reason": reason, "by": caller.subject, "at": tx.now}
     note(case, tx, "lowering_proposed", caller.subject, tier=tier.value)
-    tx.record(actor=caller.subject, action="lowering_proposed", subject=str(case_id), reason=reason, tier=tier.value)
+    tx.record(
+        actor=caller.subject,
+        action="lowering_proposed",
+        subject=str(case_id),
+        division=case["division"],
+        reason=reason,
+        tier=tier.value,
+    )
     tx.put("cases", case)
     return case
 
@@ -137,6 +149,7 @@ async def agree_to_lower(case_id: UUID, reason: str, caller: Caller, tx: Tx, off
         actor=caller.subject,
         action="risk_lowered",
         subject=str(case_id),
+        division=case["division"],
         reason=reason,
         previous=previous.value,
         tier=tier.value,
@@ -231,7 +244,13 @@ async def refer(
     if referral["organisation_id"] is None:
         raise Refused("no_receiver", "no institution receives referrals here; name one", "organisation_id")
     if case["consent"] != Answer.yes:
-        tx.record(actor=caller.subject, action="consent_overridden", subject=str(case_id), reason=str(override_reason))
+        tx.record(
+            actor=caller.subject,
+            action="consent_overridden",
+            subject=str(case_id),
+            division=case["division"],
+            reason=str(override_reason),
+        )
     case["decisions_needed"] = [about for about in case["decisions_needed"] if about != "referral_without_receiver"]
     referral["tier"] = case["tier"]
     send_referral(referral, tx, policy, caller.subject)
@@ -276,7 +295,7 @@ async def answer_referral(
     case = await store.the_case(tx, referral["case_id"])
     if case["state"] == "open":
         if state is ReferralState.unattended:
-            need_decision(case, "referral_unattended")
+            need_decision(case, Matter.referral_unattended)
         note(case, tx, f"referral_{state}", caller.subject, referral_id=referral_id)
         tx.put("cases", case)
     return referral
@@ -316,9 +335,9 @@ async def record_attempt(
     if outcome in REACHED:
         item["state"] = "kept"
         note(case, tx, "follow_up_kept", caller.subject, follow_up_id=follow_up_id)
-        tx.emit(FollowUpKept(**_follow_up(item, plan, tx), attempts=len(item["attempts"])))
+        tx.emit(FollowUpKept(**follow_up_fields(item, plan, tx), attempts=len(item["attempts"])))
         if not any(other["state"] in ("planned", "due") for other in plan["follow_ups"]):
-            need_decision(case, "follow_up_plan_ended")  # an open case without a next step would be forgotten
+            need_decision(case, Matter.follow_up_plan_ended)  # an open case without a next step would be forgotten
     elif len(item["attempts"]) >= most:
         miss(item, plan, case, tx)
     else:
@@ -331,13 +350,13 @@ async def record_attempt(
 
 async def decide(
     case_id: UUID,
-    decision: str,
+    decision: Decision,
     reason: str,
     next_at: datetime | None,
     caller: Caller,
     tx: Tx,
     office: Office,
-    about: str | None = None,
+    about: Matter | None = None,
 ) -> Document:
     """A supervisor's decision after a missed follow-up or a referral that found nobody; `about` says which of them."""
     case = await seen_case(case_id, caller, tx)
@@ -346,10 +365,10 @@ async def decide(
         raise NotAllowed("no decision is due")
     if about is None and len(pending) > 1:
         raise Refused("about_missing", f"several decisions are due; say about which: {', '.join(pending)}", "about")
-    about = about or pending[0]
+    about = about or Matter(pending[0])
     if about not in pending:
         raise NotAllowed(f"no decision about {about} is due")
-    if decision in ("continue", "visit"):
+    if decision in (Decision.continue_, Decision.visit):
         if next_at is None:
             raise Refused("time_missing", "the next contact needs a time", "next_at")
         _bound(next_at, "next_at", tx, office)
@@ -373,16 +392,25 @@ async def decide(
         ]
         tx.put("plans", plan)
         set_follow_up_timer(plan, tx)
-    elif decision == "refer":
+    elif decision == Decision.refer:
         referral = await tx.get("referrals", case["referral_id"]) if case["referral_id"] else None
         if referral is None or ReferralState(referral["state"]) not in UNDER_WAY:
             raise NotAllowed("no referral is under way; send it first")
-    elif decision == "end_follow_up":
+    elif decision == Decision.another_responder:
+        release_responder(case, tx)
+        request_responder(case, tx, office.policies.at(tx.now))
+    elif decision == Decision.end_follow_up:
         await _void_plan(case_id, tx)
     case["decisions_needed"] = [other for other in pending if other != about]
     note(case, tx, "decided", caller.subject, decision=decision, about=about)
     tx.record(
-        actor=caller.subject, action="decision", subject=str(case_id), reason=reason, decision=decision, about=about
+        actor=caller.subject,
+        action="decision",
+        subject=str(case_id),
+        division=case["division"],
+        reason=reason,
+        decision=decision,
+        about=about,
     )
     tx.put("cases", case)
     return case
@@ -390,7 +418,7 @@ async def decide(
 
 def in_office(case: Document, caller: Caller) -> bool:
     """An officer of the case's division."""
-    return bool(caller.roles & {"duty_officer", "supervisor"}) and caller.sees(case["division"])
+    return bool(caller.roles.intersection(OFFICERS)) and caller.sees(case["division"])
 
 
 def responds(case: Document, caller: Caller) -> bool:
@@ -451,7 +479,14 @@ async def close(case_id: UUID, outcome: CaseOutcome, reason: str, caller: Caller
     release_responder(case, tx)
     case.update(state="closed", closed_at=tx.now, outcome=outcome.value, decisions_needed=[], lowering=None)
     note(case, tx, "closed", caller.subject, outcome=outcome.value)
-    tx.record(actor=caller.subject, action="case_closed", subject=str(case_id), reason=reason, outcome=outcome.value)
+    tx.record(
+        actor=caller.subject,
+        action="case_closed",
+        subject=str(case_id),
+        division=case["division"],
+        reason=reason,
+        outcome=outcome.value,
+    )
     tx.emit(
         CaseClosed(
             **tx.stamp(case["division"]),
@@ -483,7 +518,9 @@ async def reveal_contacts(case_id: UUID, reason: str, caller: Caller, tx: Tx, of
     case = await store.the_case(tx, case_id)
     if not (in_office(case, caller) or responds(case, caller)):
         raise NotFound("there is no such case")
-    tx.record(actor=caller.subject, action="contact_read", subject=str(case_id), reason=reason)
+    tx.record(
+        actor=caller.subject, action="contact_read", subject=str(case_id), division=case["division"], reason=reason
+    )
     revealed: list[dict[str, Any]] = []
     for contact in await store.contacts_of(tx, case_id):
         try:
@@ -507,6 +544,33 @@ async def stand_down(case_id: UUID, reason: str, caller: Caller, tx: Tx) -> Docu
     case["emergency"] = {**case["emergency"], "state": "stood_down", "by": caller.subject, "at": tx.now}
     tx.cancel_timer("emergency", case_id)
     note(case, tx, "emergency_stood_down", caller.subject)
-    tx.record(actor=caller.subject, action="emergency_stood_down", subject=str(case_id), reason=reason)
+    tx.record(
+        actor=caller.subject,
+        action="emergency_stood_down",
+        subject=str(case_id),
+        division=case["division"],
+        reason=reason,
+    )
+    tx.put("cases", case)
+    return case
+
+
+async def erase_contacts(case_id: UUID, reason: str, caller: Caller, tx: Tx, office: Office) -> Document:
+    """The person is forgotten: the key goes, and with it every contact under it. The case stays, by pseudonym."""
+    case = await store.the_case(tx, case_id)
+    if not caller.sees(case["division"]):
+        raise NotFound("there is no such case")
+    for contact in await store.contacts_of(tx, case_id):
+        await office.keys.erase(tx, contact["person"])
+        tx.delete("contacts", contact["_id"])
+    case["flags"] = [{**row, "contact_state": "erased"} for row in case["flags"]]
+    note(case, tx, "contact_erased", caller.subject)
+    tx.record(
+        actor=caller.subject,
+        action="contact_erased",
+        subject=str(case_id),
+        reason=reason,
+        division=case["division"],
+    )
     tx.put("cases", case)
     return case

@@ -17,7 +17,6 @@ from contracts.crisis import (
     CaseOpened,
     FlagJoined,
     FollowUpDue,
-    FollowUpMissed,
     ReferralState,
 )
 from contracts.hotline import RiskFlagged
@@ -28,9 +27,11 @@ from services.crisis.case import (
     Office,
     ask_about_referral,
     bounce,
+    check_responder,
     draft_referral,
+    follow_up_fields,
+    miss,
     move_referral,
-    need_decision,
     note,
     raise_tier,
     request_responder,
@@ -39,6 +40,7 @@ from services.crisis.case import (
     set_plan,
     start_clock,
 )
+from services.crisis.domain.matters import Matter
 from services.crisis.domain.policy import Policy
 from services.crisis.domain.referral import ACCEPTED, WAITING
 from services.crisis.domain.tiering import Finding, assess
@@ -164,6 +166,7 @@ async def _open_case(flag: RiskFlagged, finding: Finding, tx: Tx, policy: Policy
 async def _join(case: Document, flag: RiskFlagged, finding: Finding, tx: Tx, policy: Policy) -> None:
     news = all((row["hotline"], row["contact"]) != (flag.hotline, flag.contact) for row in case["flags"])
     case["flags"] = [*case["flags"], _flag_row(flag, finding)]
+    turned_minor = flag.minor and not case["minor"]
     case["minor"] = case["minor"] or flag.minor
     case["assessment_needed"] = case["assessment_needed"] and finding.assessment_needed
     if flag.suspected_harm_to_minor is not Answer.not_asked and case["harm_to_minor"] != Answer.yes:
@@ -176,6 +179,8 @@ async def _join(case: Document, flag: RiskFlagged, finding: Finding, tx: Tx, pol
     if finding.tier.rank > case["rank"]:
         await raise_tier(case, tx, policy, finding.tier, tx.memo["receivers"], "policy", ";".join(finding.evidence))
     else:
+        if turned_minor:
+            check_responder(case, tx, policy)
         if consented != case["consent"]:
             await _plan_as_consented(case, tx, policy)
         if news and finding.tier.rank == case["rank"] and case["acknowledgement"]["state"] == "acknowledged":
@@ -389,7 +394,7 @@ async def referral_due(referral_id: UUID, tx: Tx, office: Office) -> None:
         tx.set_timer("referral", referral_id, referral["due_at"])
         return
     if ReferralState(referral["state"]) in ACCEPTED:
-        await ask_about_referral(referral, tx, "referral_without_outcome")
+        await ask_about_referral(referral, tx, Matter.referral_without_outcome)
         return
     move_referral(referral, tx, ReferralState.expired, "policy")
     await bounce(referral, tx, office.policies.at(tx.now))
@@ -405,27 +410,9 @@ async def follow_up_due(case_id: UUID, tx: Tx, office: Office) -> None:
         if item["state"] == "planned" and item["due_at"] <= tx.now:
             # Nobody could see before now that it is due, however late the timer is.
             item.update(state="due", window_until=max(item["due_at"], tx.now) + window)
-            tx.emit(FollowUpDue(**_follow_up(item, plan, tx)))
+            tx.emit(FollowUpDue(**follow_up_fields(item, plan, tx)))
         if item["state"] == "due" and item["window_until"] <= tx.now:
             miss(item, plan, case, tx)
     tx.put("plans", plan)
     tx.put("cases", case)
     set_follow_up_timer(plan, tx)
-
-
-def miss(item: Document, plan: Document, case: Document, tx: Tx) -> None:
-    """The person was not reached; a supervisor decides what comes next."""
-    item["state"] = "missed"
-    need_decision(case, "follow_up_missed")
-    note(case, tx, "follow_up_missed", "policy", follow_up_id=item["id"], attempts=len(item["attempts"]))
-    tx.emit(FollowUpMissed(**_follow_up(item, plan, tx), attempts=len(item["attempts"])))
-
-
-def _follow_up(item: Document, plan: Document, tx: Tx) -> dict[str, Any]:
-    return {
-        **tx.stamp(plan["division"]),
-        "follow_up_id": item["id"],
-        "case_id": plan["_id"],
-        "division": plan["division"],
-        "tier": Tier(plan["tier"]),
-    }

@@ -46,5 +46,5 @@ async def accept_flag(
     if published.duplicate:
         first = await bus.jetstream.get_msg(STREAM, published.sequence)
         if from_message(event.subject, first.headers, first.data or b"") != event:
-            raise NotAllowed("this id was taken before with another body")
+            raise NotAllowed("this id was taken before with another body", reason="id_reused", field="id")
     return {"id": str(event.id), "status": "accepted", "sequence": published.sequence}

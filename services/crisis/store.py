@@ -80,7 +80,7 @@ async def case_of_flag(database: Database, flag_id: UUID) -> Document | None:
 
 
 async def open_cases(
-    database: Database, division: str, limit: int, tier: Tier | None, waiting: bool | None
+    database: Database, division: str, limit: int, tier: Tier | None, waiting: bool | None, called: str | None
 ) -> list[Document]:
     """Open cases of a division, the most urgent first and the longest waiting within a tier."""
     query: Document = {"state": "open", "division": under(division)}
@@ -88,6 +88,8 @@ async def open_cases(
         query["tier"] = tier.value
     if waiting is not None:
         query["acknowledgement.state"] = "waiting" if waiting else "acknowledged"
+    if called is not None:
+        query |= {"acknowledgement.state": "waiting", "acknowledgement.role": called}
     return await database.find("cases", query, sort=[("rank", -1), ("opened_at", 1)], limit=limit)
 
 
@@ -127,11 +129,6 @@ async def contacts_of(tx: Tx, case_id: UUID) -> list[Document]:
 async def has_divisions(database: Database) -> bool:
     """Whether any division has arrived from the registry yet."""
     return bool(await database.find("divisions", {}, limit=1))
-
-
-async def audit_entries(database: Database, after: int, limit: int) -> list[Document]:
-    """Entries of the audit log after a number, in their order."""
-    return await database.find("audit_log", {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
 
 
 def under(division: str) -> Any:

@@ -266,6 +266,7 @@ def _decisions(app: FastAPI, service: Service, policies: Policies) -> None:
                 action="assigned_against_the_rules" if not by_rule else "assigned",
                 subject=str(request_id),
                 reason=body.reason,
+                division=request["division"],
                 responder=str(body.responder_id),
             )
             return await offering.assign(request, body.responder_id, tx, policies)
@@ -280,7 +281,13 @@ def _decisions(app: FastAPI, service: Service, policies: Policies) -> None:
             request = _visible(await tx.get("requests", request_id), caller)
             if request["state"] != "waiting":
                 raise NotAllowed(f"the request is {request['state']}")
-            tx.record(actor=caller.subject, action="reopened", subject=str(request_id), reason=body.reason)
+            tx.record(
+                actor=caller.subject,
+                action="reopened",
+                subject=str(request_id),
+                reason=body.reason,
+                division=request["division"],
+            )
             await offering.reopen(request, tx, policies)
             return request
 

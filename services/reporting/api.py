@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI, Query, Request, Response
 
 from chassis.auth import Caller, caller_with
 from chassis.clock import local_day, now
+from chassis.db import Database
 from chassis.errors import NotAllowed, NotFound, Refused
 from chassis.service import Service
 from services.reporting import store
@@ -21,9 +22,17 @@ from services.reporting.tables import Row, Statistics, to_csv, to_json
 
 MAX_PERIODS = 400
 MAX_ROWS = 3000
+EARLIEST, LATEST = date(2000, 1, 1), date(2099, 12, 31)
 
+Reading = Callable[[Database, str, Sequence[str], str], Awaitable[store.Figures]]
 Reader = Annotated[Caller, Depends(caller_with("statistician", "supervisor"))]
-Moment = Annotated[str | None, Query(pattern=r"^\d{4}-\d{2}(-\d{2})?$", description="A day, or a month as 2026-11.")]
+Moment = Annotated[
+    str | None,
+    Query(pattern=r"^[0-9]{4}-[0-9]{2}(-[0-9]{2})?$", description="A day, or a month as 2026-11; from 2000 to 2099."),
+]
+DivisionOrCountry = Annotated[
+    str, Query(pattern=r"^(0|[0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{9}|[0-9]{12})$", description="`0` is the whole country.")
+]
 
 
 def routes(app: FastAPI, service: Service, policy: SmallCounts) -> None:
@@ -53,7 +62,7 @@ def routes(app: FastAPI, service: Service, policy: SmallCounts) -> None:
     async def read_statistics(
         request: Request,
         caller: Reader,
-        division: Annotated[str, Query(pattern=r"^(0|\d{2}|\d{4}|\d{6}|\d{9}|\d{12})$")],
+        division: DivisionOrCountry,
         first: Annotated[Moment, Query(alias="from")] = None,
         last: Annotated[Moment, Query(alias="to")] = None,
         by: Literal["day", "month"] = "month",
@@ -101,9 +110,12 @@ def _span(first: str | None, last: str | None) -> tuple[date, date]:
 
 def _first_day(text: str, field: str) -> date:
     try:
-        return date.fromisoformat(text if len(text) == 10 else f"{text}-01")
+        day = date.fromisoformat(text if len(text) == 10 else f"{text}-01")
     except ValueError as error:
         raise Refused("no_such_day", f"there is no day {text}", field) from error
+    if not EARLIEST <= day <= LATEST:
+        raise Refused("out_of_range", f"days are told from {EARLIEST} to {LATEST}", field)
+    return day
 
 
 def _last_day(text: str) -> date:
@@ -139,18 +151,11 @@ def _outside_may(division: str, by: str, level: str) -> None:
 
 
 async def _inside(service: Service, division: str, periods: Sequence[str], level: str) -> list[Row]:
-    database = service.database
-    if level == "own":
-        places, found = [division], await store.own_figures(database, division, periods)
-    else:
-        found = await store.child_figures(database, division, periods)
-        places = sorted(await store.listed_children(database, division) | {place for place, _ in found})
-    _bounded(places, periods)
-    names = await store.names_of(database, places)
+    names, found = await _found(service.database, store.counted, division, periods, level)
     nothing = figures({})
     return [
-        Row(place, names.get(place, place), period, found.get((place, period), nothing))
-        for place in places
+        Row(place, name, period, found.get((place, period), nothing))
+        for place, name in names.items()
         for period in periods
     ]
 
@@ -163,18 +168,31 @@ async def _outside(
         if today > _end_of_month(_first_day(month, "from")) + timedelta(days=policy.settle_days):
             await store.release(database, policy, month)
     settled = await store.release_heads(database, months)
-    if level == "own":
-        places, found = [division], await store.released_own(database, division, months)
-    else:
-        found = await store.released_children(database, division, months)
-        places = sorted(await store.listed_children(database, division) | {place for place, _ in found})
-    _bounded(places, months)
-    names = await store.names_of(database, places)
+    names, found = await _found(database, store.released, division, months, level)
     return [
-        Row(place, names.get(place, place), month, _told(found.get((place, month)), month in settled))
-        for place in places
+        Row(place, name, month, _told(found.get((place, month)), month in settled))
+        for place, name in names.items()
         for month in months
     ]
+
+
+async def _found(
+    database: Database, read: Reading, division: str, periods: Sequence[str], level: str
+) -> tuple[dict[str, str], store.Figures]:
+    """The names of the divisions to tell of by code, in their order, and the figures there are.
+
+    Raises `NotFound` for a division that was never listed and has no figures of any month.
+    """
+    found = await read(database, division, periods, level)
+    known = division == COUNTRY or bool(found) or await store.is_listed(database, division)
+    if not known and not await read(database, division, list(months_between(EARLIEST, local_day(now()))), "own"):
+        raise NotFound(f"there is no division {division}")
+    places = [division]
+    if level == "children":
+        places = sorted(await store.listed_children(database, division) | {place for place, _ in found})
+    _bounded(places, periods)
+    names = await store.names_of(database, places)
+    return {place: names.get(place, place) for place in places}, found
 
 
 def _told(released: dict[str, Value] | None, settled: bool) -> dict[str, Value] | None:

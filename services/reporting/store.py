@@ -28,6 +28,9 @@ HOLD = timedelta(seconds=60)
 TOP = "0"
 """The document of places that names provinces, cities and counties; each county's has the rest."""
 
+Figures = dict[tuple[str, str], dict[str, Value]]
+"""Values of indicators by (division, period)."""
+
 COLLECTIONS: dict[str, list[Any]] = {
     STATE: [],
     **{name: [] for name in GENERATIONS.values()},
@@ -97,6 +100,12 @@ async def names_of(database: Database, codes: Iterable[str]) -> dict[str, str]:
     return found
 
 
+async def is_listed(database: Database, division: str) -> bool:
+    """Whether the division, or one within it, was ever listed."""
+    documents = await database.find("places", {"_id": {"$in": [_place_key(division), division]}})
+    return any(code.startswith(division) for document in documents for code in document["names"])
+
+
 async def listed_children(database: Database, division: str) -> set[str]:
     """The divisions right below this one that were ever listed."""
     within = "" if division == COUNTRY else division
@@ -115,30 +124,31 @@ def child_digits(division: str) -> int:
 # Reading
 
 
-async def own_figures(
-    database: Database, division: str, periods: Sequence[str]
-) -> dict[tuple[str, str], dict[str, Value]]:
-    """Every indicator of a division by (division, period)."""
-    keys = [counter_key(period, division) for period in periods]
-    return await _figures(database, {"_id": {"$in": keys}})
+async def counted(database: Database, division: str, periods: Sequence[str], level: str) -> Figures:
+    """Every indicator of a division (`own`), or of those right below that have counts (`children`)."""
+    documents = await database.find(await _current(database), _keys(division, periods, level))
+    return {_place_and_period(document["_id"]): figures(flatten(document)) for document in documents}
 
 
-async def child_figures(
-    database: Database, division: str, periods: Sequence[str]
-) -> dict[tuple[str, str], dict[str, Value]]:
-    """Every indicator by (division, period) of the divisions right below that have counts."""
-    return await _figures(database, {"$or": [_children(period, division) for period in periods]})
+async def released(database: Database, division: str, months: Sequence[str], level: str) -> Figures:
+    """What is told outside of a division (`own`), or of those right below (`children`); what is withheld is absent."""
+    documents = await database.find("releases", _keys(division, months, level))
+    return {
+        _place_and_period(document["_id"]): {row["indicator"]: row["value"] for row in document["figures"]}
+        for document in documents
+    }
+
+
+def _keys(division: str, periods: Sequence[str], level: str) -> Document:
+    if level == "own":
+        return {"_id": {"$in": [counter_key(period, division) for period in periods]}}
+    return {"$or": [_children(period, division) for period in periods]}
 
 
 def _children(period: str, division: str) -> Document:
     within = "" if division == COUNTRY else division
     start = f"{period}|{child_digits(division):02d}|{within}"
     return {"_id": {"$gte": start, "$lt": start + "~"}}
-
-
-async def _figures(database: Database, query: Document) -> dict[tuple[str, str], dict[str, Value]]:
-    documents = await database.find(await _current(database), query)
-    return {_place_and_period(document["_id"]): figures(flatten(document)) for document in documents}
 
 
 def _place_and_period(key: str) -> tuple[str, str]:
@@ -217,29 +227,6 @@ async def release_heads(database: Database, months: Sequence[str]) -> dict[str, 
     """When, and under which policy and threshold, months were settled; absent where they were not."""
     heads = await database.find("release_heads", {"_id": {"$in": list(months)}})
     return {head["_id"]: head for head in heads}
-
-
-async def released_own(
-    database: Database, division: str, months: Sequence[str]
-) -> dict[tuple[str, str], dict[str, Value]]:
-    """What is told outside of a division, by (division, month); what is withheld is absent."""
-    keys = [counter_key(month, division) for month in months]
-    return await _released(database, {"_id": {"$in": keys}})
-
-
-async def released_children(
-    database: Database, division: str, months: Sequence[str]
-) -> dict[tuple[str, str], dict[str, Value]]:
-    """What is told outside of the divisions right below, by (division, month)."""
-    return await _released(database, {"$or": [_children(month, division) for month in months]})
-
-
-async def _released(database: Database, query: Document) -> dict[tuple[str, str], dict[str, Value]]:
-    documents = await database.find("releases", query)
-    return {
-        _place_and_period(document["_id"]): {row["indicator"]: row["value"] for row in document["figures"]}
-        for document in documents
-    }
 
 
 # Rebuilding

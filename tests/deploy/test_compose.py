@@ -134,3 +134,14 @@ def test_what_runs_is_what_was_tested() -> None:
     assert {
         name: versions for name, versions in locked("requirements.txt").items() if tested.get(name) != versions
     } == {}
+
+
+def test_who_decides_by_policy_and_who_audits_it_read_the_districts_own_and_nobody_writes_them() -> None:
+    mounts = {name: [v for v in container["volumes"] if "policies" in v] for name, container in CONTAINERS.items()}
+    told = {name for name, container in CONTAINERS.items() if "XINQIAO_POLICY_DIR" in container.get("environment", {})}
+    assert {name for name, mounted in mounts.items() if mounted} == told
+    assert told == {"crisis", "matching", "reporting", "operator"}
+    for name in told:
+        assert mounts[name] == ["./deploy/policies:/policies:ro"]
+        assert CONTAINERS[name]["environment"]["XINQIAO_POLICY_DIR"] == "/policies"
+    assert (ROOT / "deploy" / "policies" / "README.md").exists()

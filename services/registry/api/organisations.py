@@ -39,6 +39,8 @@ class OrganisationIn(BaseModel):
         name = plain(self.name)
         if not name:
             raise Refused("missing", "the name is blank", "name")
+        if len(name) > NAME_LIMIT:  # one sign may have become many
+            raise Refused("too_long", f"the name has more than {NAME_LIMIT} characters once written plainly", "name")
         return Organisation(**{**self.model_dump(), "name": name})
 
 

@@ -24,7 +24,8 @@ READERS = ("registrar", "coordinator", "supervisor", "duty_officer", "receiver",
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 After = Annotated[uuid.UUID | None, Query(description="The last id of the page before.")]
-DivisionQuery = Annotated[str | None, Query(pattern=r"^(\d{2}|\d{4}|\d{6}|\d{9}|\d{12})$")]
+DIVISION = r"^([0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{9}|[0-9]{12})$"
+DivisionQuery = Annotated[str | None, Query(pattern=DIVISION)]
 
 UPLOAD: dict[str, Any] = {
     "requestBody": {

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Path, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 from chassis.auth import Caller, caller_with
 from chassis.clock import now
@@ -22,8 +22,19 @@ from services.registry.domain.duty import Turn, gaps
 Reader = Annotated[Caller, Depends(caller_with(*READERS))]
 Registrar = Annotated[Caller, Depends(caller_with("registrar"))]
 RosterName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
-From = Annotated[AwareDatetime | None, Query(alias="from", description="With an offset; now where absent.")]
-To = Annotated[AwareDatetime | None, Query(alias="to", description="With an offset; a week later where absent.")]
+YEARS = range(2000, 2100)
+
+
+def _in_reach(moment: datetime) -> datetime:
+    if moment.year not in YEARS:
+        raise ValueError(f"the year must be {YEARS.start} to {YEARS.stop - 1}")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_reach)]
+"""With an offset, and far from where reckoning with times ends: what is a slip of the pen has no time in UTC."""
+From = Annotated[Moment | None, Query(alias="from", description="With an offset; now where absent.")]
+To = Annotated[Moment | None, Query(alias="to", description="With an offset; a week later where absent.")]
 
 SPAN = timedelta(days=7)
 LONGEST_SPAN = timedelta(days=366)
@@ -41,8 +52,8 @@ class RosterIn(BaseModel):
 
 class DutyIn(BaseModel):
     volunteer_id: uuid.UUID
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    starts_at: Moment
+    ends_at: Moment
 
     def turn(self) -> Turn:
         return Turn(_utc(self.starts_at), _utc(self.ends_at))

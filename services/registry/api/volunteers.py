@@ -17,7 +17,7 @@ from chassis.errors import NotAllowed, NotFound, Refused
 from chassis.tx import Document, Tx
 from contracts.base import DivisionCode
 from services.registry import register, store
-from services.registry.api.requests import UPLOAD, After, DivisionQuery, Limit, paged, reach, seen, uploaded
+from services.registry.api.requests import DIVISION, UPLOAD, After, DivisionQuery, Limit, paged, reach, seen, uploaded
 from services.registry.domain.people import (
     OTHER_QUALIFICATION,
     OTHER_TYPE,
@@ -127,7 +127,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
     async def take_form(
         request: Request,
         caller: Registrar,
-        division: Annotated[str, Query(pattern=r"^(\d{2}|\d{4}|\d{6}|\d{9}|\d{12})$")],
+        division: Annotated[str, Query(pattern=DIVISION)],
         dry_run: bool = False,
     ) -> Document:
         """A workbook in the layout of 附件1, from a unit in the division; all of its people or none."""
@@ -215,7 +215,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         async def read(tx: Tx) -> Document:
             found = await _present(tx, ident, caller)
             fields = await keys.persons.open(tx, ident, found["sealed"])
-            tx.record(actor=caller.subject, action="volunteer.revealed", subject=str(ident), reason=body.reason)
+            _record(tx, caller, "volunteer.revealed", found, body.reason)
             return {"id": ident, **fields}
 
         plain_fields = await database.transact(read)
@@ -230,7 +230,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         async def erase(tx: Tx) -> Document:
             found = _visible(await store.volunteer(tx, ident), caller)
             if not found["erased"]:
-                tx.record(actor=caller.subject, action="volunteer.erased", subject=str(ident), reason=body.reason)
+                _record(tx, caller, "volunteer.erased", found, body.reason)
                 found = await register.erase_volunteer(tx, keys, found)
             return await _shown(tx, keys, found)
 
@@ -248,6 +248,11 @@ async def _present(tx: Tx, ident: uuid.UUID, caller: Caller) -> Document:
     if found["erased"]:
         raise NotAllowed("the person was erased")
     return found
+
+
+def _record(tx: Tx, caller: Caller, action: str, found: Document, reason: str) -> None:
+    ident, division = str(found["_id"]), found["division"]
+    tx.record(actor=caller.subject, action=action, subject=ident, reason=reason, division=division)
 
 
 async def _shown(tx: Tx, keys: Keys, row: Document) -> Document:

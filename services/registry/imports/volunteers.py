@@ -107,8 +107,15 @@ async def _keep_submissions(tx: Tx, keys: Keys, form: Form, division: str, repor
             "at": tx.now,
         }
         tx.insert("submissions", document)
-        counts = {"new": report.new, "changed": report.changed}
-        tx.record(actor=actor, action="volunteers.imported", subject=str(ident), reason="附件1", **counts)
+        tx.record(
+            actor=actor,
+            action="volunteers.imported",
+            subject=str(ident),
+            reason="附件1",
+            division=division,
+            new=report.new,
+            changed=report.changed,
+        )
 
 
 async def export_volunteers(
@@ -126,7 +133,14 @@ async def export_volunteers(
             raise Refused("too_large", f"more than {MAX_PEOPLE} people; export smaller divisions", "division")
         await keys.persons.load(tx, [row["_id"] for row in rows])
         people = [await register.registration_of(tx, keys, row) for row in rows]
-        tx.record(actor=actor, action="volunteers.exported", subject=division, reason=reason, people=len(people))
+        tx.record(
+            actor=actor,
+            action="volunteers.exported",
+            subject=division,
+            reason=reason,
+            division=division,
+            people=len(people),
+        )
         return place["name"], people
 
     place, people = await database.transact(read)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from chassis.clock import new_id
+from chassis.tx import Document, Tx
 from contracts.base import Tier
 from contracts.crisis import ReferralState, ResponderReleased, ResponderRequested
-from tests.services.crisis.world import HIGH, MODERATE, World, person
+from contracts.matching import OfferAccepted
+from services.crisis import commands
+from tests.services.crisis.world import HIGH, MODERATE, OFFICER, SUPERVISOR, World, person, stamp
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -71,3 +75,70 @@ async def test_an_outcome_in_time_asks_nobody(world: World) -> None:
     await world.answer(referral, ReferralState.completed)
     await world.pass_time(3 * DAY)
     assert "referral_without_outcome" not in (await world.case(key))["decisions_needed"]
+
+
+async def test_who_took_a_case_that_was_raised_since_is_checked_by_a_supervisor(world: World) -> None:
+    """The responder of a moderate case may not be qualified for a high one; whoever is there stays until decided."""
+    case = await _taken(world, person())
+    await world.flag(caller=person(), **HIGH)
+    key = case["_id"]
+    assert (await world.case(key))["decisions_needed"] == ["responder_to_check"]
+    assert (await world.case(key))["responder"]["state"] == "accepted"
+    await world.decide(key, "another_responder")
+    after = await world.case(key)
+    assert after["decisions_needed"] == []
+    assert after["responder"]["state"] == "requested"
+    assert world.emitted(ResponderRequested)[-1].tier is Tier.high
+
+
+async def test_a_caller_who_turns_out_to_be_a_minor_is_asked_for_anew(world: World) -> None:
+    caller = person()
+    await world.flag(caller=caller, **MODERATE)
+    await world.flag(caller=caller, **MODERATE, age_band="under_14")
+    requested = world.emitted(ResponderRequested)
+    assert [event.minor for event in requested] == [False, True]
+    assert [event.request_id for event in world.emitted(ResponderReleased)] == [requested[0].request_id]
+
+
+async def test_a_minor_known_only_after_acceptance_is_put_before_a_supervisor(world: World) -> None:
+    caller = person()
+    case = await _taken(world, caller)
+    await world.flag(caller=caller, **MODERATE, age_band="from_14_to_17")
+    assert (await world.case(case["_id"]))["decisions_needed"] == ["responder_to_check"]
+    await world.decide(case["_id"], "as_it_is")
+    assert (await world.case(case["_id"]))["responder"]["state"] == "accepted"
+
+
+async def _taken(world: World, caller: str) -> Document:
+    case = await world.flag(caller=caller, **MODERATE)
+    accepted = OfferAccepted(
+        **stamp(),
+        offer_id=new_id(),
+        request_id=case["responder"]["request_id"],
+        case_id=case["_id"],
+        responder_id=new_id(),
+        division=case["division"],
+        tier=Tier.moderate,
+        seconds=3,
+    )
+    await world.take(accepted)
+    return case
+
+
+async def test_an_erased_contact_is_gone_and_the_case_stays(world: World) -> None:
+    sealed = world.keys.seal({"name": "示例来电者", "phone": "000-0000-0001"})
+    key = (await world.flag(caller=person(), sealed_contact=sealed, **HIGH))["_id"]
+
+    async def erase(tx: Tx) -> Document:
+        return await commands.erase_contacts(key, "asked to be forgotten", SUPERVISOR, tx, world.office)
+
+    async def read(tx: Tx) -> list[dict[str, object]]:
+        return await commands.reveal_contacts(key, "calling back", OFFICER, tx, world.office)
+
+    assert len(await world.do(read)) == 1
+    await world.do(erase)
+    assert await world.do(read) == []
+    assert await world.database.count("person_keys", {}) == 0
+    assert await world.database.count("contacts", {}) == 0
+    assert (await world.case(key))["flags"][0]["contact_state"] == "erased"
+    assert [entry["action"] for entry in await world.audit_log()] == ["contact_read", "contact_erased", "contact_read"]

@@ -73,7 +73,7 @@ def spoil(folder: Path, old: str, new: str) -> Path:
         ('most = 3\nsource = "988', 'most = 3\n#source = "988', "attempts.source"),
         ("[[acknowledgement.low]]", "[[acknowledgement.lowest]]", "acknowledgement.lowest"),
         ('tiers = ["imminent", "high", "moderate"]', 'tiers = ["urgent"]', "responder.tiers.0"),
-        ("in_force_from = 2026-11-01T00:00:00+08:00", "in_force_from = 2026-11-01T00:00:00", "in_force_from"),
+        ("in_force_from = 2024-01-01T00:00:00+08:00", "in_force_from = 2024-01-01T00:00:00", "in_force_from"),
         ("[attempts]", "[attempts]\nmosst = 3", "attempts.mosst"),
     ],
 )
@@ -101,7 +101,7 @@ def test_a_districts_own_file_comes_before_the_shipped_one_of_the_same_version(t
 
 def test_a_newer_policy_decides_from_its_own_day_on_and_the_old_one_stays_readable(tmp_path: Path) -> None:
     path = spoil(tmp_path, 'version = "2026-11"', 'version = "2027-01"')
-    path.write_text(path.read_text().replace("in_force_from = 2026-11-01", "in_force_from = 2027-01-01"))
+    path.write_text(path.read_text().replace("in_force_from = 2024-01-01", "in_force_from = 2027-01-01"))
     policies = load_policies(tmp_path)
     assert policies.at(datetime(2026, 12, 31, 15, 59, tzinfo=UTC)).version == "2026-11"
     assert policies.at(datetime(2026, 12, 31, 16, 0, tzinfo=UTC)).version == "2027-01"

@@ -143,7 +143,8 @@ async def test_a_hospital_accepts_in_the_moment_in_which_its_time_runs_out(world
     won = not isinstance(accepted, Exception)
     assert (now["state"], now["organisation_id"]) == (("accepted", HOSPITAL) if won else ("sent", BACKUP))
     assert won or isinstance(accepted, (NotFound, NotAllowed))
-    assert (f"referral:{now['_id']}" in await world.timers()) is not won
+    # Either the backup has to answer in time, or the outcome has to come in time.
+    assert f"referral:{now['_id']}" in await world.timers()
     states = [moved.state for moved in world.emitted(ReferralMoved)]
     assert states[-1] == now["state"]
 

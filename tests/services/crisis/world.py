@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from joserfc import jwe
 from joserfc.jwk import ECKey, KeySet, OKPKey
 
+from chassis import audit_log
 from chassis.auth import Caller, Tokens, issue
 from chassis.clock import new_id, now
 from chassis.db import Database
@@ -30,6 +31,7 @@ from contracts.base import Event, Tier
 from contracts.crisis import CaseOutcome, ReferralState
 from contracts.hotline import RiskFlagged
 from contracts.registry import Division, DivisionsListed, OrganisationKind, OrganisationRegistered
+from services.crisis.domain.matters import Decision
 from services.crisis import commands
 from services.crisis.app import blueprint
 from services.crisis.case import Office
@@ -287,7 +289,14 @@ class World:
     async def decide(self, case_id: UUID, decision: str, **more: Any) -> Document:
         return await self.do(
             lambda tx: commands.decide(
-                case_id, decision, "会商决定", more.get("next_at"), SUPERVISOR, tx, self.office, more.get("about")
+                case_id,
+                Decision(decision),
+                "会商决定",
+                more.get("next_at"),
+                SUPERVISOR,
+                tx,
+                self.office,
+                more.get("about"),
             )
         )
 
@@ -313,5 +322,6 @@ def make_app(world: World, bus: Any = None) -> FastAPI:
     settings = world.keys.settings()
     tokens = Tokens(settings.token_keys_file, settings.token_issuer, settings.token_audience)
     app = create_app(world.blueprint.title, tokens, {})
+    audit_log.routes(app, world.database)
     world.blueprint.routes(app, cast(Service, SimpleNamespace(database=world.database, bus=bus)))
     return app

@@ -164,6 +164,50 @@ async def test_rosters_and_people_outside_the_callers_division_do_not_exist(regi
         assert (await client.put("/v1/rosters/line-3", json=LINE)).status_code == 403
 
 
+OUT_OF_REACH = [
+    "9999-12-31T23:59:59Z",
+    "9999-12-31T20:00:00Z",
+    "9999-12-31T23:59:59-14:00",
+    "0001-01-01T00:00:00+14:00",
+    "0001-01-01T00:00:00Z",
+    "1999-12-31T23:59:59Z",
+    "2100-01-01T00:00:00Z",
+    "253402300799",
+    "1e400",
+    "9" * 30,
+    "2030-01-01T00:00:00Z\x00",
+]
+
+
+@pytest.mark.parametrize("moment", OUT_OF_REACH)
+async def test_a_time_that_no_calendar_reaches_is_refused_with_its_field(registry: Registry, moment: str) -> None:
+    (one,) = await people(registry, 1)
+    async with registry.client("320706") as client:
+        await client.put("/v1/rosters/line-1", json=LINE)
+        asked = [
+            (await client.get(f"/v1/rosters/line-1/{what}", params={bound: moment}), f"query.{bound}")
+            for what in ("gaps", "duties")
+            for bound in ("from", "to")
+        ]
+        for bound in ("starts_at", "ends_at"):
+            duty = {**turn(one, 0, 8), bound: moment}
+            answer = await client.post("/v1/rosters/line-1/duties", json={"duties": [duty]})
+            asked.append((answer, f"body.duties.0.{bound}"))
+    for answer, field in asked:
+        assert answer.status_code == 422, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["field"] == field
+
+
+async def test_the_last_days_of_the_reach_are_listed_with_whatever_offset(registry: Registry) -> None:
+    async with registry.client("320706") as client:
+        await client.put("/v1/rosters/line-1", json=LINE)
+        for first in ("2099-12-31T23:59:59-14:00", "2000-01-01T00:00:00+14:00"):
+            for what in ("gaps", "duties"):
+                answer = await client.get(f"/v1/rosters/line-1/{what}", params={"from": first})
+                assert answer.status_code == 200, answer.text
+
+
 async def test_a_line_is_staffed_for_three_local_days_and_doing_it_again_changes_nothing(registry: Registry) -> None:
     await people(registry, 5)
     volunteers = await put_on_duty(registry.database, "line-24", "320706", 4)

@@ -176,7 +176,10 @@ async def test_an_export_is_read_back_without_a_change_and_is_on_record(registry
     assert {entry.person for entry in given} == {
         entry.person for entry in read_form(example_workbook(40, 3), local_day(now())).entries
     }
+    (taken_in,) = await registry.database.find("audit_log", {"action": "volunteers.imported"})
+    assert (taken_in["division"], taken_in["details"]) == (TOWN, {"new": 40, "changed": 0})
     (record,) = await registry.database.find("audit_log", {"action": "volunteers.exported"})
+    assert record["division"] == "320706"
     assert (record["actor"], record["reason"], record["details"]["people"]) == ("a", "上报", 40)
     back = await import_volunteers(registry.database, registry.keys, content, TOWN)
     assert (back.new, back.changed, back.unchanged) == (0, 0, 40)
@@ -217,6 +220,7 @@ async def test_a_plain_reading_needs_the_role_and_a_reason_and_is_on_record(regi
     assert answer.headers["cache-control"] == "no-store"
     (record,) = await registry.database.find("audit_log", {"action": "volunteer.revealed"})
     assert (record["actor"], record["subject"], record["reason"]) == ("registrar-7", str(document["_id"]), "核对登记")
+    assert record["division"] == document["division"]
     assert REGISTRY.get_sample_value("xinqiao_personal_reads_total", {"what": "volunteer"}) == before + 1
 
 
@@ -258,7 +262,8 @@ async def test_an_erased_person_is_gone_and_others_are_told(registry: Registry) 
     event = (await registry.events("volunteer_registered"))[-1]
     assert (event["volunteer_id"], event["revision"], event["active"]) == (str(ident), 2, False)
     assert event["person_types"] == []
-    assert await registry.database.count("audit_log", {"action": "volunteer.erased"}) == 1
+    (record,) = await registry.database.find("audit_log", {"action": "volunteer.erased"})
+    assert record["division"] == TOWN
     assert (await taken(registry, a_row())).new == 1
 
 

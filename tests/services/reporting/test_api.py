@@ -141,6 +141,7 @@ async def test_a_month_once_told_outside_does_not_change(
 async def test_a_running_month_is_not_told_outside_yet(
     http: httpx.AsyncClient, database: Database, token: Tokens
 ) -> None:
+    await list_divisions(database, now(), d370812="兖州区")
     await open_cases(database, COUNTY, 50, local_day(now()))
     answer = await ask(http, token("3708"), division=COUNTY)
     assert list(values(answer, "cases.total").values()) == ["not yet"]
@@ -174,7 +175,85 @@ async def test_the_city_gets_whole_months_of_counties_and_a_reason_otherwise(
     assert answer.json().get("field") == field
 
 
-async def test_counts_are_for_statisticians_and_supervisors(http: httpx.AsyncClient, token: Tokens) -> None:
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"from": "9999-12", "to": "9999-12"}, "from"),
+        ({"from": "9999-12"}, "from"),
+        ({"to": "9999-12"}, "to"),
+        ({"to": "9999-12-31"}, "to"),
+        ({"from": "0001-01", "to": "0001-01"}, "from"),
+        ({"from": "2100-01", "by": "day"}, "from"),
+        ({"from": "0000-01"}, "from"),
+        ({"from": "２０２６-03"}, "query.from"),
+        ({"to": "2026-03\x00"}, "query.to"),
+        ({"division": "３７０８１２"}, "query.division"),
+        ({"division": "370812\n"}, "query.division"),
+        ({"indicator": "\x00"}, "indicator"),
+        ({"by": "\x00"}, "query.by"),
+    ],
+)
+async def test_what_no_calendar_or_code_has_is_refused_with_its_field(
+    http: httpx.AsyncClient, database: Database, token: Tokens, params: dict[str, str], field: str
+) -> None:
+    await list_divisions(database, now(), d370812="兖州区")
+    answer = await http.get("/v1/statistics", params={"division": COUNTY, **params}, headers=token(COUNTY))
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["field"] == field
+
+
+async def test_the_last_month_that_can_be_told_is_told(
+    http: httpx.AsyncClient, database: Database, token: Tokens
+) -> None:
+    await list_divisions(database, now(), d370812="兖州区")
+    for caller in (COUNTY, "3708"):
+        answer = await ask(http, token(caller), division=COUNTY, **{"from": "2099-12", "to": "2099-12"})
+        assert [(row["division"], row["period"]) for row in answer["rows"]] == [(COUNTY, "2099-12")]
+
+
+@pytest.mark.parametrize("level", ["own", "children"])
+@pytest.mark.parametrize(("division", "caller"), [("370812999", COUNTY), ("370899", "3708"), ("99", "")])
+async def test_a_division_that_nobody_listed_and_nothing_counts_in_does_not_exist(
+    http: httpx.AsyncClient, database: Database, token: Tokens, division: str, caller: str, level: str
+) -> None:
+    if (len(division), level, len(caller)) == (6, "children", 4):
+        caller = division  # outside the county nobody asks for its towns
+    await list_divisions(database, now(), d37="山东省", d3708="济宁市", d370812="兖州区", d370812001="鼓楼街道")
+    asked = {"division": division, "level": level}
+    answer = await http.get("/v1/statistics", params=asked, headers=token(caller))
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_what_is_listed_or_counted_exists_in_a_month_without_counts_and_so_does_the_country(
+    http: httpx.AsyncClient, database: Database, token: Tokens
+) -> None:
+    month, before = last_month(), "2024-01"
+    await list_divisions(database, now(), d370812001="鼓楼街道")
+    await open_cases(database, OTHER, 30, month)
+    empty = {"from": before, "to": before}
+    for caller, division in ((COUNTY, f"{COUNTY}001"), (COUNTY, COUNTY), (OTHER, OTHER), ("", "0")):
+        answer = await ask(http, token(caller), division=division, **empty)
+        assert list(values(answer, "cases.total").values()) == [0]
+    await ask(http, token("3708"), division="3708", **{"from": f"{month:%Y-%m}", "to": f"{month:%Y-%m}"})
+    told = await ask(http, token("3708"), division=OTHER, **empty)
+    assert list(values(told, "cases.total").values()) == [0]
+
+
+async def test_a_division_that_nobody_listed_is_not_told_of_outside_before_its_month_is(
+    http: httpx.AsyncClient, database: Database, token: Tokens
+) -> None:
+    """Or whether it exists would tell whether anything was counted."""
+    await open_cases(database, COUNTY, 1, local_day(now()))
+    answer = await http.get("/v1/statistics", params={"division": COUNTY}, headers=token("3708"))
+    assert answer.status_code == 404
+
+
+async def test_counts_are_for_statisticians_and_supervisors(
+    http: httpx.AsyncClient, database: Database, token: Tokens
+) -> None:
+    await list_divisions(database, now(), d370812="兖州区")
     asked = {"division": COUNTY}
     assert (await http.get("/v1/statistics", params=asked)).status_code == 401
     assert (await http.get("/v1/statistics", params=asked, headers=token(COUNTY, "hotline"))).status_code == 403
