@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 import uuid
@@ -84,20 +83,6 @@ def from_structured(document: Any, region: str | None = None) -> Event:
         raise
     county = region or data.get("county", NO_REGION)
     return _build(model, document.get("id"), document.get("time"), county, data, prefix="data.")
-
-
-def to_structured(event: Event, producer: str) -> dict[str, Any]:
-    """The CloudEvent in structured mode, ready for JSON."""
-    return {
-        "specversion": "1.0",
-        "id": str(event.id),
-        "source": SOURCE.format(producer),
-        "type": event.TYPE,
-        "dataschema": f"urn:xinqiao:schema:{event.TYPE}:v{event.VERSION}",
-        "time": event.occurred_at.isoformat().replace("+00:00", "Z"),
-        "datacontenttype": "application/json",
-        "data": json.loads(event.body()),
-    }
 
 
 def _model(kind: str, version: str) -> type[Event]:

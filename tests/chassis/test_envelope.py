@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chassis.envelope import from_message, from_structured, to_headers, to_structured, traceparent_of
+from chassis.envelope import from_message, from_structured, to_headers, traceparent_of
 from chassis.errors import Refused
 from contracts.base import Event
 from contracts.topology import BY_KEY, EVENTS
 from tests.chassis.helpers import a_flag
+from tests.support.structured import to_structured
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "contracts" / "examples").glob("*/v*/*.json"))
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from chassis.envelope import from_message, from_structured, to_structured
+from chassis.envelope import from_message, from_structured
 from contracts.hotline import RiskFlagged
 from contracts.topology import BY_KEY, EVENTS
+from tests.support.structured import to_structured
 from xinqiao.contracts_tool import ROOT, schemas
 from xinqiao.contracts_tool.asyncapi import headers_of
 

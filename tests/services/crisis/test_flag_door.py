@@ -13,10 +13,11 @@ import pytest
 
 from chassis.bus import Bus, Refusal
 from chassis.clock import new_id, now
-from chassis.envelope import from_message, to_structured
+from chassis.envelope import from_message
 from contracts.hotline import RiskFlagged
 from tests.services.crisis.test_routes import is_problem
 from tests.services.crisis.world import COUNTY, HIGH, NEIGHBOUR, TOWN, Keys, World, a_flag, make_app, person
+from tests.support.structured import to_structured
 
 
 @pytest.fixture

@@ -31,10 +31,10 @@ from contracts.base import Event, Tier
 from contracts.crisis import CaseOutcome, ReferralState
 from contracts.hotline import RiskFlagged
 from contracts.registry import Division, DivisionsListed, OrganisationKind, OrganisationRegistered
-from services.crisis.domain.matters import Decision
 from services.crisis import commands
 from services.crisis.app import blueprint
 from services.crisis.case import Office
+from services.crisis.domain.matters import Decision
 from services.crisis.domain.policy import load_policies
 
 T = TypeVar("T")
