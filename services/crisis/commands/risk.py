@@ -1,0 +1,120 @@
+"""Taking a case, and judging its risk: anyone of the office may raise it, and two lower it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from chassis.auth import Caller
+from chassis.errors import NotAllowed
+from chassis.tx import Document, Tx
+from contracts.base import Tier
+from contracts.crisis import (
+    CaseAcknowledged,
+    RiskLowered,
+)
+from services.crisis import store
+from services.crisis.case import (
+    Office,
+    note,
+    plan_follow_ups,
+    raise_tier,
+    start_clock,
+)
+from services.crisis.commands.emergency import UNCONFIRMED
+from services.crisis.commands.rights import role_of, seen_case
+
+
+async def acknowledge(case_id: UUID, caller: Caller, tx: Tx) -> Document:
+    """A named person takes the case; the clock stops. The same person again is no second acknowledgement."""
+    case = await seen_case(case_id, caller, tx)
+    clock = case["acknowledgement"]
+    if clock["state"] == "acknowledged":
+        if clock["by"] == caller.subject:
+            return case
+        raise NotAllowed("another person has acknowledged this case")
+    seconds = int((tx.now - clock["since"]).total_seconds())
+    case["acknowledgement"] = {**clock, "state": "acknowledged", "by": caller.subject, "at": tx.now}
+    tx.cancel_timer("acknowledgement", case_id)
+    note(case, tx, "acknowledged", caller.subject)
+    tx.emit(
+        CaseAcknowledged(
+            **tx.stamp(case["division"]),
+            case_id=case_id,
+            division=case["division"],
+            tier=Tier(case["tier"]),
+            role=role_of(caller),
+            seconds=seconds,
+            on_time=clock["step"] == 0,
+        )
+    )
+    tx.put("cases", case)
+    return case
+
+
+async def raise_risk(case_id: UUID, tier: Tier, reason: str, caller: Caller, tx: Tx, office: Office) -> Document:
+    """Any officer may raise, at any time."""
+    case = await seen_case(case_id, caller, tx)
+    if tier.rank <= case["rank"]:
+        raise NotAllowed(f"the case is at {case['tier']} already; lowering takes a second person")
+    receivers = await store.receivers_of(tx, [case["division"][:6]])
+    await raise_tier(case, tx, office.policies.at(tx.now), tier, receivers, caller.subject, reason)
+    tx.put("cases", case)
+    return case
+
+
+async def propose_lowering(case_id: UUID, tier: Tier, reason: str, caller: Caller, tx: Tx) -> Document:
+    """The first of two persons. A score is no reason: someone has talked to the person."""
+    case = await seen_case(case_id, caller, tx)
+    if tier.rank >= case["rank"]:
+        raise NotAllowed(f"{tier} is not below {case['tier']}")
+    if case["emergency"]["state"] in UNCONFIRMED:
+        raise NotAllowed("an act in progress has no confirmed contact yet")
+    case["lowering"] = {"to": tier.value, "reason": reason, "by": caller.subject, "at": tx.now}
+    note(case, tx, "lowering_proposed", caller.subject, tier=tier.value)
+    tx.record(
+        actor=caller.subject,
+        action="lowering_proposed",
+        subject=str(case_id),
+        division=case["division"],
+        reason=reason,
+        tier=tier.value,
+    )
+    tx.put("cases", case)
+    return case
+
+
+async def agree_to_lower(case_id: UUID, reason: str, caller: Caller, tx: Tx, office: Office) -> Document:
+    """The second person, a supervisor, who is not the first."""
+    case = await seen_case(case_id, caller, tx)
+    proposed = case["lowering"]
+    if proposed is None:
+        raise NotAllowed("nobody has proposed to lower this case")
+    if proposed["by"] == caller.subject:
+        raise NotAllowed("lowering a risk takes a second person", status=403)
+    if case["emergency"]["state"] in UNCONFIRMED:
+        raise NotAllowed("an act in progress has no confirmed contact yet")
+    policy = office.policies.at(tx.now)
+    previous, tier = Tier(case["tier"]), Tier(proposed["to"])
+    case.update(tier=tier.value, rank=tier.rank, policy=policy.version, lowering=None)
+    if case["acknowledgement"]["state"] == "waiting":
+        start_clock(case, tx, policy)
+    await plan_follow_ups(case, tx, policy)
+    note(case, tx, "lowered", caller.subject, previous=previous.value, tier=tier.value, proposed_by=proposed["by"])
+    tx.record(
+        actor=caller.subject,
+        action="risk_lowered",
+        subject=str(case_id),
+        division=case["division"],
+        reason=reason,
+        previous=previous.value,
+        tier=tier.value,
+        proposed_by=proposed["by"],
+        proposed_because=proposed["reason"],
+    )
+    tx.emit(
+        RiskLowered(
+            **tx.stamp(case["division"]), case_id=case_id, division=case["division"], previous=previous, tier=tier
+        )
+    )
+    tx.put("cases", case)
+    return case
