@@ -18,6 +18,7 @@ from chassis.sealing import Envelope
 from contracts.hotline import RiskFlagged
 from tests.contracts.node import installed
 from tests.examples.conftest import Broker
+from tests.support.tools import needs_curl
 from xinqiao.contracts_tool import ROOT
 
 EXAMPLES = ROOT / "examples"
@@ -85,6 +86,7 @@ def test_the_python_client_knows_nothing_of_the_platform() -> None:
     assert not {name.split(".")[0] for name in names} & ours
 
 
+@needs_curl
 async def test_the_shell_client_posts_a_flag_that_is_read_and_fails_when_it_is_refused(tmp_path: Path) -> None:
     """Against a door of the test's own; the platform's is tested with the crisis service."""
     taken: list[bytes] = []

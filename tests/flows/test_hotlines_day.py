@@ -20,6 +20,7 @@ from services.registry.forms import example_workbook
 from services.registry.imports import put_on_duty
 from services.reporting.rebuild import rebuild
 from tests.support.polling import eventually
+from tests.support.tools import needs_curl
 from xinqiao.audit import Report, audit, settle
 from xinqiao.demo import doors, send
 from xinqiao.local import Stack
@@ -108,6 +109,7 @@ async def test_the_statistics_roll_up_and_name_nobody(stack: Stack, day: Day) ->
         assert outside.status_code in (403, 404)
 
 
+@needs_curl
 async def test_a_hotline_with_curl_alone_gets_its_flag_through(stack: Stack) -> None:
     flag_id = "0193aaaa-0000-7000-8000-000000000001"
     token = stack.installation.token("hotline:12356-yanzhou", ["hotline"], "370812", hotline="12356-yanzhou")

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.tools import needs_curl
 from xinqiao.local import DEFAULT_PORTS, Stack
 
 ROOT = Path(__file__).parents[2]
 
 
+@needs_curl
 @pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
 def test_a_hotlines_first_flags_from_the_readme(stack: Stack, readme: str) -> None:
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / readme).read_text(), re.DOTALL)
