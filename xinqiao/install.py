@@ -82,7 +82,7 @@ def _of_service(vault: Secrets, service: str) -> tuple[Path, ...]:
 
 def parse_hotline(text: str) -> Hotline:
     """``name=county``, for example ``12356-yanzhou=370812``. Raises `ValueError`."""
-    match = re.fullmatch(r"([a-z0-9][a-z0-9-]{0,62})=(\d{6})", text.strip())
+    match = re.fullmatch(r"([a-z0-9][a-z0-9-]{0,62})=([0-9]{6})", text.strip())
     if match is None:
         raise ValueError(f"a hotline is given as name=county, for example 12356-yanzhou=370812, and not as {text!r}")
     return Hotline(match[1], match[2])
