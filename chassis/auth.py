@@ -25,7 +25,13 @@ ROLES = (
     "district_centre",  # is called when a line's own people do not acknowledge; takes cases as they do
     "receiver",  # a named person at a receiving institution
     "coordinator",  # finds a responder when nobody is left
-    "volunteer",  # answers offers made to this person
+    "volunteer",  # answers offers made to this person, and raises concerns
+    "community_worker",  # a community's own cadre: raises concerns, and receives those of its volunteers
+    "class_teacher",  # the first hop of a school's warning, in the school that the token names
+    "school_counsellor",  # the school's own hop
+    "department",  # the office at which a chain ends: education, health, civil affairs
+    "surveyor",  # takes screenings in the field
+    "privacy_officer",  # reviews readings by emergency access, holds and releases records, exports one person's
     "registrar",  # keeps divisions, organisations, volunteers and rosters
     "statistician",  # reads counts
     "auditor",  # reads the audit log

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from itertools import groupby
 from typing import Any
 
 from chassis import observe
@@ -16,6 +17,7 @@ from chassis.bus import BATCH_LIMIT, Bus, Refusal
 from chassis.clock import now
 from chassis.db import Database
 from chassis.errors import Unavailable
+from contracts.topology import stream_of
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,6 @@ class Relay:
         self._bus = bus
         self._database = database
         self._service = service
-        self._stream = service.upper()
         self._holder = holder
         self._fresh: deque[dict[str, Any]] = deque()
         self._in_flight: set[Any] = set()
@@ -115,7 +116,9 @@ class Relay:
         return False
 
     async def _publish(self, rows: list[dict[str, Any]]) -> None:
-        await self._bus.publish_batch([(row["subject"], row["headers"], row["body"]) for row in rows], self._stream)
+        # Most rows are the service's own; a gateway's outbox holds a hotline's events too, and a batch has one stream.
+        for stream, run in groupby(rows, key=lambda row: stream_of(row["subject"])):
+            await self._bus.publish_batch([(row["subject"], row["headers"], row["body"]) for row in run], stream)
         for row in rows:
             observe.PUBLISHED.labels(row["headers"]["ce-type"]).inc()
         task = asyncio.create_task(self._remove([row["_id"] for row in rows]))

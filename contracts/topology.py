@@ -116,6 +116,11 @@ class Consumer:
         return f"{self.service}-{self.stream.lower()}"
 
 
+def stream_of(subject: str) -> str:
+    """The stream that keeps an event's subject, ``xinqiao.<context>.…``."""
+    return subject.split(".", 2)[1].upper()
+
+
 def timer_subject(service: str) -> str:
     """Where a service's due timers arrive."""
     return f"xinqiao.timers.{service}.due"
@@ -165,4 +170,5 @@ def hotline_subjects(county: str) -> list[str]:
 
     A hotline that is ahead of us may publish a version that we do not know: it is kept, and becomes a dead letter.
     """
-    return [f"xinqiao.hotline.risk_flagged.*.{county}"]
+    own = [d.event.TYPE for d in EVENTS if "hotline" in d.producers]
+    return [f"xinqiao.{kind}.*.{county}" for kind in dict.fromkeys(own)]

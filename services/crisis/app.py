@@ -5,26 +5,20 @@ from __future__ import annotations
 from functools import partial
 
 from chassis.consume import Handles
-from chassis.sealing import Envelope, PersonKeys, read_master_key
 from chassis.service import Blueprint
 from chassis.settings import Settings
 from contracts.hotline import RiskFlagged
 from contracts.matching import CoordinatorCalled, OfferAccepted, ResponderOffered
 from contracts.registry import DivisionsListed, OrganisationRegistered
 from services.crisis import api, handlers, store
-from services.crisis.case import Office
-from services.crisis.domain.policy import load_policies
+from services.crisis.office import Office, open_office
 
 
 def blueprint(settings: Settings) -> Blueprint:
     """Settings in, service out."""
     if settings.master_key_file is None or settings.sealing_key_file is None:
         raise ValueError("the crisis service needs a master key and a sealing key")
-    office = Office(
-        policies=load_policies(settings.policies),
-        keys=PersonKeys(read_master_key(settings.master_key_file)),
-        envelope=Envelope(settings.sealing_key_file),
-    )
+    office = open_office(settings.policies, settings.master_key_file, settings.sealing_key_file)
     return Blueprint(
         title="心桥 危机干预 Xinqiao crisis",
         collections=store.COLLECTIONS,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from chassis.clock import new_id
-from chassis.sealing import Envelope, PersonKeys
 from chassis.tx import Document, Tx
 from contracts.base import Answer, Tier
 from contracts.crisis import (
@@ -20,21 +18,12 @@ from contracts.crisis import (
     RiskRaised,
 )
 from services.crisis.domain.matters import Matter
-from services.crisis.domain.policy import Policies, Policy
+from services.crisis.domain.policy import Policy
 from services.crisis.domain.referral import ENDED, WAITING
 
 TIMELINE_LENGTH = 500
 UNANSWERED = ("requested", "offered", "coordinator")
 """A responder is asked for, and nobody has taken the call."""
-
-
-@dataclass(frozen=True)
-class Office:
-    """What the crisis service works with."""
-
-    policies: Policies
-    keys: PersonKeys
-    envelope: Envelope
 
 
 def note(case: Document, tx: Tx, kind: str, by: str, **details: Any) -> None:

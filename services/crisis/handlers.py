@@ -24,7 +24,6 @@ from contracts.matching import CoordinatorCalled, OfferAccepted, ResponderOffere
 from contracts.registry import DivisionsListed, OrganisationRegistered
 from services.crisis import store
 from services.crisis.case import (
-    Office,
     ask_about_referral,
     bounce,
     check_responder,
@@ -44,6 +43,10 @@ from services.crisis.domain.matters import Matter
 from services.crisis.domain.policy import Policy
 from services.crisis.domain.referral import ACCEPTED, WAITING
 from services.crisis.domain.tiering import Finding, assess
+from services.crisis.office import Office
+
+CASES_OF_A_PERSON = 100
+"""The latest that a person's own document names; the cases name the person for good."""
 
 
 async def read_ahead(flags: Sequence[RiskFlagged], tx: Tx, office: Office) -> None:
@@ -57,9 +60,9 @@ async def read_ahead(flags: Sequence[RiskFlagged], tx: Tx, office: Office) -> No
         raise Unavailable("the registry's divisions have not arrived yet")
     callers = {flag.caller for flag in flags if flag.caller}
     if callers:
-        await tx.load("episodes", callers)
-        episodes = [await tx.get("episodes", caller) for caller in callers]
-        cases = [episode["case_id"] for episode in episodes if episode]
+        await tx.load("persons", callers)
+        persons = [await tx.get("persons", caller) for caller in callers]
+        cases = [person["case_id"] for person in persons if person and person["case_id"]]
         await tx.load("cases", cases)
         await tx.load("plans", cases)
         open_cases = [case for case in [await tx.get("cases", key) for key in cases] if case]
@@ -77,9 +80,9 @@ async def take_flag(flag: RiskFlagged, tx: Tx, office: Office) -> None:
     finding = assess(flag, policy)
     case = None
     if flag.caller is not None:
-        episode = await tx.get("episodes", flag.caller)
-        if episode is not None:
-            case = await store.the_case(tx, episode["case_id"])
+        person = await tx.get("persons", flag.caller)
+        if person is not None and person["case_id"] is not None:
+            case = await store.the_case(tx, person["case_id"])
     if case is None:
         case = await _open_case(flag, finding, tx, policy)
     else:
@@ -159,7 +162,8 @@ async def _open_case(flag: RiskFlagged, finding: Finding, tx: Tx, policy: Policy
     request_responder(case, tx, policy)
     note(case, tx, "opened", "policy", flag_id=flag.id, tier=finding.tier.value)
     if flag.caller is not None:
-        tx.insert("episodes", {"_id": flag.caller, "case_id": case_id})
+        person = await tx.get("persons", flag.caller) or {"_id": flag.caller, "cases": [], "marks": []}
+        tx.put("persons", {**person, "case_id": case_id, "cases": [*person["cases"], case_id][-CASES_OF_A_PERSON:]})
     return case
 
 

@@ -32,8 +32,8 @@ def test_every_id_is_a_requirement_and_stands_once(rows: list[dict[str, str]]) -
     assert sorted(ids) == sorted(set(ids))
 
 
-def test_every_row_names_tests(rows: list[dict[str, str]]) -> None:
-    assert [row["id"] for row in rows if not _tests(row)] == []
+def test_every_row_names_tests_or_the_reason_why_it_cannot_be_software(rows: list[dict[str, str]]) -> None:
+    assert [row["id"] for row in rows if not _tests(row) and len(row["note"]) < 20] == []
 
 
 def _functions(path: str) -> set[str]:

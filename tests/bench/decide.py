@@ -38,8 +38,8 @@ from chassis.tx import Tx
 from contracts.hotline import RiskFlagged
 from contracts.topology import consumers_of, schedule_subject, timer_subject
 from services.crisis import handlers, store
-from services.crisis.case import Office
 from services.crisis.domain.policy import load_policies
+from services.crisis.office import Office
 
 SNAPSHOT = ReadConcern("snapshot")
 DURABLE = WriteConcern(w="majority", j=True)

@@ -33,7 +33,7 @@ from xinqiao.secrets import Secrets
 TICKS = os.sysconf("SC_CLK_TCK")
 PLATFORM, HANDWRITTEN, LIMIT = "platform", "handwritten", "limit"
 QUIET_SECONDS = 90.0
-COUNTED = ("claims", "cases", "episodes", "plans", "referrals", "contacts", "person_keys", "timers", "outbox")
+COUNTED = ("claims", "cases", "persons", "plans", "referrals", "contacts", "person_keys", "timers", "outbox")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from services.crisis.domain.policy import SHIPPED as CRISIS
+from services.crisis.domain.versions import SHIPPED as CRISIS
 from services.matching.domain.policy import SHIPPED as MATCHING
 
 FORCE = "in_force_from = 2026-11-02T00:00:00+08:00"

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from contracts.topology import SERVICES
-from services.crisis.domain.policy import SHIPPED
+from services.crisis.domain.versions import SHIPPED
 from tests.support.polling import eventually
 from xinqiao.cli import app
 from xinqiao.local import Stack

@@ -80,6 +80,8 @@ async def close(case_id: UUID, outcome: CaseOutcome, reason: str, caller: Caller
         )
     )
     if case["person"] is not None:
-        tx.delete("episodes", case["person"])
+        person = await tx.get("persons", case["person"])
+        if person is not None:
+            tx.put("persons", {**person, "case_id": None})
     tx.put("cases", case)
     return case

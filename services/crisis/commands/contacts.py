@@ -12,10 +12,10 @@ from chassis.sealing import Unreadable
 from chassis.tx import Document, Tx
 from services.crisis import store
 from services.crisis.case import (
-    Office,
     note,
 )
 from services.crisis.commands.rights import in_office, responds
+from services.crisis.office import Office
 
 
 async def reveal_contacts(case_id: UUID, reason: str, caller: Caller, tx: Tx, office: Office) -> list[dict[str, Any]]:

@@ -14,10 +14,10 @@ from contracts.crisis import (
     EmergencyServiceCalled,
 )
 from services.crisis.case import (
-    Office,
     note,
 )
 from services.crisis.commands.rights import seen_case
+from services.crisis.office import Office
 
 UNCONFIRMED = ("required", "called", "unconfirmed")
 """An act in progress, and nobody has said yet that help is with the person."""

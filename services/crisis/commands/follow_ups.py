@@ -15,7 +15,6 @@ from contracts.crisis import (
 )
 from services.crisis import store
 from services.crisis.case import (
-    Office,
     follow_up_fields,
     miss,
     need_decision,
@@ -27,6 +26,7 @@ from services.crisis.case import (
 from services.crisis.commands.rights import bound, seen_case
 from services.crisis.domain.matters import Decision, Matter
 from services.crisis.domain.referral import UNDER_WAY
+from services.crisis.office import Office
 
 REACHED = ("reached",)
 

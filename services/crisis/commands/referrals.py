@@ -14,7 +14,6 @@ from contracts.crisis import (
 )
 from services.crisis import store
 from services.crisis.case import (
-    Office,
     await_outcome,
     bounce,
     move_referral,
@@ -27,6 +26,7 @@ from services.crisis.case import (
 from services.crisis.commands.rights import bound, institution_of, seen_case
 from services.crisis.domain.matters import Matter
 from services.crisis.domain.referral import ACCEPTED, ANSWERS, ENDED, allows
+from services.crisis.office import Office
 
 
 async def refer(

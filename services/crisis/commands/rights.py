@@ -9,9 +9,7 @@ from chassis.auth import Caller
 from chassis.errors import NotAllowed, NotFound, Refused
 from chassis.tx import Document, Tx
 from services.crisis import store
-from services.crisis.case import (
-    Office,
-)
+from services.crisis.office import Office
 
 OFFICERS = ("duty_officer", "supervisor", "district_centre")
 """The roles that take cases: who is on the line, who watches over the shift, and who is called when both are silent."""

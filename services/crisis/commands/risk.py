@@ -14,7 +14,6 @@ from contracts.crisis import (
 )
 from services.crisis import store
 from services.crisis.case import (
-    Office,
     note,
     plan_follow_ups,
     raise_tier,
@@ -22,6 +21,7 @@ from services.crisis.case import (
 )
 from services.crisis.commands.emergency import UNCONFIRMED
 from services.crisis.commands.rights import role_of, seen_case
+from services.crisis.office import Office
 
 
 async def acknowledge(case_id: UUID, caller: Caller, tx: Tx) -> Document:

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from contracts.base import Answer, Name, Tier
 from contracts.base import Unanswered as NoRating
-from contracts.crisis import PolicyVersion
 from contracts.hotline import RiskFlagged
+from services.crisis.domain.versions import PolicyPart, Source, Versioned, Versions, load_versions
 from services.crisis.domain.window import readable
 
-SHIPPED = Path(__file__).parent.parent / "policies"
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-Source = Annotated[str, Field(min_length=5)]
 T = TypeVar("T")
 
 ANSWERS = frozenset(name for name, field in RiskFlagged.model_fields.items() if isinstance(field.default, Answer))
@@ -68,7 +58,7 @@ Minutes = Annotated[int, Field(gt=0, le=366 * 24 * 60)]
 Hours = Annotated[int, Field(gt=0, le=20 * 366 * 24)]
 
 
-class AnswerRule(_Part):
+class AnswerRule(PolicyPart):
     """An answer that raises to a tier."""
 
     question: Annotated[str, AfterValidator(_an_answer)]
@@ -77,7 +67,7 @@ class AnswerRule(_Part):
     source: Source
 
 
-class RatingRule(_Part):
+class RatingRule(PolicyPart):
     """A rating, 0-100, that raises from a value on."""
 
     question: Annotated[str, AfterValidator(_a_rating)]
@@ -86,7 +76,7 @@ class RatingRule(_Part):
     source: Source
 
 
-class TotalRule(_Part):
+class TotalRule(PolicyPart):
     """An instrument's total that raises from a value on."""
 
     instrument: str
@@ -95,7 +85,7 @@ class TotalRule(_Part):
     source: Source
 
 
-class ItemRule(_Part):
+class ItemRule(PolicyPart):
     """A yes to one item that raises; with `windows`, only where the question asked about one of them."""
 
     instrument: str
@@ -105,7 +95,7 @@ class ItemRule(_Part):
     source: Source
 
 
-class Unanswered(_Part):
+class Unanswered(PolicyPart):
     """What it means that none of these questions got a yes or a no for an answer."""
 
     questions: tuple[Annotated[str, AfterValidator(_an_answer)], ...]
@@ -113,7 +103,7 @@ class Unanswered(_Part):
     source: Source
 
 
-class Tiering(_Part):
+class Tiering(PolicyPart):
     answers: tuple[AnswerRule, ...]
     ratings: tuple[RatingRule, ...]
     totals: tuple[TotalRule, ...]
@@ -121,7 +111,7 @@ class Tiering(_Part):
     unanswered: Unanswered
 
 
-class Step(_Part):
+class Step(PolicyPart):
     """One step of the chain: who is called, and how long this role has."""
 
     role: Name
@@ -133,20 +123,20 @@ class Step(_Part):
         return timedelta(minutes=self.minutes)
 
 
-class Emergency(_Part):
+class Emergency(PolicyPart):
     confirm_minutes: Minutes
     source: Source
     chain: tuple[Name, ...] = Field(min_length=1)
 
 
-class Responder(_Part):
+class Responder(PolicyPart):
     tiers: tuple[Tier, ...]
     source: Source
     silent_minutes: Minutes
     silent_source: Source
 
 
-class ReferralPolicy(_Part):
+class ReferralPolicy(PolicyPart):
     tiers: tuple[Tier, ...]
     tiers_source: Source
     receive_minutes: Annotated[dict[Tier, Minutes], AfterValidator(_each_tier)]
@@ -157,29 +147,27 @@ class ReferralPolicy(_Part):
     outcome_source: Source
 
 
-class FollowUpPolicy(_Part):
+class FollowUpPolicy(PolicyPart):
     hours: Annotated[tuple[Hours, ...], Field(max_length=64), AfterValidator(_ascending)]
     consent: Literal["always", "unless_refused", "needed"]
     source: Source
 
 
-class Attempts(_Part):
+class Attempts(PolicyPart):
     most: int = Field(ge=1, le=10)
     source: Source
     window_hours: Hours
     window_source: Source
 
 
-class Intake(_Part):
+class Intake(PolicyPart):
     future_tolerance_seconds: int = Field(ge=0)
     future_tolerance_source: Source
 
 
-class Policy(_Part):
+class Policy(Versioned):
     """One version of the policy, whole."""
 
-    version: PolicyVersion
-    in_force_from: AwareDatetime
     intake: Intake
     tiering: Tiering
     acknowledgement: Annotated[dict[Tier, Annotated[tuple[Step, ...], Field(min_length=1)]], AfterValidator(_each_tier)]
@@ -209,43 +197,9 @@ class Policy(_Part):
         return [start + timedelta(hours=hours) for hours in plan.hours]
 
 
-class Policies:
-    """All versions known, for what was decided under an older one; the newest in force decides now."""
-
-    def __init__(self, policies: Iterable[Policy]) -> None:
-        self._by_version = {policy.version: policy for policy in policies}
-        if not self._by_version:
-            raise ValueError("there is no policy")
-        starts: dict[datetime, str] = {}
-        for policy in self._by_version.values():
-            if policy.in_force_from in starts:
-                other = starts[policy.in_force_from]
-                raise ValueError(f"{other} and {policy.version} are in force from the same moment")
-            starts[policy.in_force_from] = policy.version
-
-    def at(self, moment: datetime) -> Policy:
-        """The policy in force."""
-        in_force = [policy for policy in self._by_version.values() if policy.in_force_from <= moment]
-        if not in_force:
-            raise ValueError(f"no policy is in force at {moment.isoformat()}")
-        return max(in_force, key=lambda policy: policy.in_force_from)
-
-    def of(self, version: str) -> Policy:
-        """The policy that a decision was made under."""
-        return self._by_version[version]
+Policies = Versions[Policy]
 
 
 def load_policies(folder: Path | None = None) -> Policies:
-    """Read the policy files that ship, and those of `folder`, which come first where the version is the same.
-
-    Raises `ValueError` that names the file and the place in it.
-    """
-    found: dict[str, Policy] = {}
-    for place in (SHIPPED, folder):
-        for path in sorted(place.glob("*.toml")) if place else []:
-            try:
-                policy = Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-            except ValueError as error:
-                raise ValueError(f"{path}: {error}") from error
-            found[policy.version] = policy
-    return Policies(found.values())
+    """The policies that ship, and those of `folder`; see `load_versions`."""
+    return load_versions(Policy, "", folder)

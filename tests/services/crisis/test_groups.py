@@ -71,7 +71,7 @@ def counted(events: list[Event]) -> Counter[str]:
 
 
 async def reset(world: World) -> None:
-    for collection in ("cases", "episodes", "plans", "referrals", "contacts", "person_keys", "timers"):
+    for collection in ("cases", "persons", "plans", "referrals", "contacts", "person_keys", "timers"):
         await world.database.clear(collection)
     world.events.clear()
 

@@ -12,8 +12,9 @@ import pytest
 
 from contracts.base import Answer, Tier
 from contracts.crisis import ReferralState
-from services.crisis.domain.policy import SHIPPED, load_policies
+from services.crisis.domain.policy import load_policies
 from services.crisis.domain.referral import ANSWERS, ENDED, NEXT, UNDER_WAY, WAITING, allows
+from services.crisis.domain.versions import SHIPPED
 
 NEWEST = sorted(SHIPPED.glob("*.toml"))[-1]
 NOON = datetime(2026, 12, 1, 4, tzinfo=UTC)
@@ -35,7 +36,7 @@ def numbers_without_source(value: Any, place: str = "", sources: tuple[str, ...]
     return [place] if is_number and not sources else []
 
 
-@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(SHIPPED.rglob("*.toml")), ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_every_number_stands_beside_its_source(path: Path) -> None:
     content = tomllib.loads(path.read_text())
     assert numbers_without_source(content) == []

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -370,9 +373,32 @@ async def test_what_became_of_a_flag_is_told_to_its_hotline_and_its_division(
     is_problem(await client.get(address, headers=token("operator")), 403)
 
 
-async def test_every_route_is_known_to_these_tests(client: httpx.AsyncClient) -> None:
+ROUTES = {
+    *(f"POST /v1/cases/{{case_id}}/{command.replace(SOME_ID, '{follow_up_id}')}" for command in NAMES),
+    *(f"GET {address}" for address, _ in LISTS),
+    "POST /v1/flags",
+    "GET /v1/flags/{flag_id}",
+    "GET /v1/sealing-key",
+    "GET /v1/cases/{case_id}",
+    "POST /v1/referrals/{referral_id}/answer",
+}
+"""The routes that this module tests; each module that tests routes names them so."""
+
+
+async def test_every_route_is_named_by_a_module_that_tests_it(client: httpx.AsyncClient) -> None:
     """A route that is added needs its tests too."""
     paths = (await client.get("/openapi.json")).json()["paths"]
-    commands = {f"/v1/cases/{{case_id}}/{command.replace(SOME_ID, '{follow_up_id}')}" for command in NAMES}
-    others = {"/v1/flags", "/v1/flags/{flag_id}", "/v1/sealing-key", "/v1/cases/{case_id}"}
-    assert set(paths) == commands | {address for address, _ in LISTS} | others | {"/v1/referrals/{referral_id}/answer"}
+    there = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
+    tested: set[str] = set()
+    for module in sorted(Path(__file__).parent.glob("test_*.py")):
+        tested |= set(getattr(importlib.import_module(f"{__package__}.{module.stem}"), "ROUTES", ()))
+    assert there == tested
+
+
+async def test_every_route_needs_a_token_and_a_role(client: httpx.AsyncClient, world: World) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    for path, methods in paths.items():
+        address = re.sub(r"\{[a-z_]+\}", SOME_ID, path)
+        for method in methods:
+            is_problem(await client.request(method, address), 401)
+            is_problem(await client.request(method, address, headers=world.keys.token()), 403)

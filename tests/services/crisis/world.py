@@ -23,7 +23,6 @@ from chassis.clock import new_id, now
 from chassis.db import Database
 from chassis.envelope import from_message
 from chassis.http import create_app
-from chassis.sealing import Envelope, PersonKeys, read_master_key
 from chassis.service import Blueprint, Service
 from chassis.settings import Settings
 from chassis.tx import Document, Tx
@@ -33,9 +32,8 @@ from contracts.hotline import RiskFlagged
 from contracts.registry import Division, DivisionsListed, OrganisationKind, OrganisationRegistered
 from services.crisis import commands
 from services.crisis.app import blueprint
-from services.crisis.case import Office
 from services.crisis.domain.matters import Decision
-from services.crisis.domain.policy import load_policies
+from services.crisis.office import Office, open_office
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
@@ -109,7 +107,7 @@ class Keys:
         )
 
     def office(self) -> Office:
-        return Office(load_policies(), PersonKeys(read_master_key(self.path("master"))), Envelope(self.path("sealing")))
+        return open_office(None, self.path("master"), self.path("sealing"))
 
     def token(self, *roles: str, sub: str = "someone", division: str = COUNTY, **claims: Any) -> dict[str, str]:
         """The header of a request by such a caller."""

@@ -1,7 +1,7 @@
-"""Every query of the crisis service, and the shape of its documents.
+"""Cases, their plans, referrals and contacts: the queries, and the shape of the documents.
 
 cases          one a person and episode: state, tier, flags, clock, emergency, responder, referral
-episodes       caller's pseudonym -> the open case
+persons        caller's pseudonym -> the open case, and all cases there were
 plans          one a case: its follow-ups with their attempts
 referrals      one a referral, with its history
 contacts       one a flag: what it takes to call back, under the person's own key
@@ -27,7 +27,7 @@ COLLECTIONS: dict[str, list[Any]] = {
         index("state", "acknowledgement.state", "acknowledgement.due_at"),
         index("responder.request_id"),
     ],
-    "episodes": [],
+    "persons": [],
     "plans": [index("follow_ups.state", "follow_ups.due_at")],
     "referrals": [index("case_id"), index("organisation_id", "state")],
     "contacts": [index("case_id")],

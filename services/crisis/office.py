@@ -1,0 +1,27 @@
+"""What the crisis service works with: its policies, and its keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from chassis.sealing import Envelope, PersonKeys, read_master_key
+from services.crisis.domain.policy import Policies, load_policies
+
+
+@dataclass(frozen=True)
+class Office:
+    """What commands, handlers and routes are given besides their transaction."""
+
+    policies: Policies
+    keys: PersonKeys
+    envelope: Envelope
+
+
+def open_office(policy_folder: Path | None, master_key_file: Path, sealing_key_file: Path) -> Office:
+    """Read policies, those that ship and a district's own, and keys; raises `ValueError` that names the file."""
+    return Office(
+        policies=load_policies(policy_folder),
+        keys=PersonKeys(read_master_key(master_key_file)),
+        envelope=Envelope(sealing_key_file),
+    )
