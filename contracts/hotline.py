@@ -54,6 +54,31 @@ class HotlineLevel(StrEnum):
     unknown = "unknown"
 
 
+class Way(StrEnum):
+    """How a risk came to be known; each way has its form and its minimum of questions."""
+
+    hotline_contact = "hotline_contact"
+    silent_contact = "silent_contact"
+    repeated_contact = "repeated_contact"
+    third_party = "third_party"
+    tree_hole_post = "tree_hole_post"
+    screening_result = "screening_result"
+    self_test = "self_test"
+    school_warning = "school_warning"
+    concern = "concern"
+    walk_in = "walk_in"
+    missed_check_in = "missed_check_in"
+    outreach = "outreach"
+
+
+class Setting(StrEnum):
+    """Where the chain of people begins that receives it."""
+
+    line = "line"
+    community = "community"
+    school = "school"
+
+
 ItemId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 
 
@@ -97,6 +122,8 @@ class RiskFlagged(Event):
     channel: Channel
     county: County = Field(description="The county of the credential and of the subject.")
     division: FineDivision | None = Field(None, description="A town or village of that county, where known.")
+    way: Way = Way.hotline_contact
+    setting: Setting = Setting.line
     contact_started_at: Instant
     flagged_at: Instant
     caller: Pseudonym | None = Field(None, description="Absent where the caller stays unknown to the line as well.")

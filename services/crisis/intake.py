@@ -1,9 +1,14 @@
-"""A hotline's flag over HTTP: checked, put on the hotline's stream, and acknowledged once it is durable there."""
+"""How a risk comes in: a hotline's flag over HTTP, or one that the service raises itself. Both are put on the hotlines'
+stream, so that every case begins with an event of the log, whatever way it came.
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
 
 from chassis.auth import Caller
 from chassis.bus import Bus, Refusal
@@ -11,7 +16,9 @@ from chassis.clock import now
 from chassis.db import Database
 from chassis.envelope import from_message, from_structured, to_headers
 from chassis.errors import NotAllowed, Refused, Unavailable
-from contracts.hotline import RiskFlagged
+from chassis.tx import Tx
+from contracts.base import Channel
+from contracts.hotline import RiskFlagged, Way
 from services.crisis import store
 from services.crisis.domain.policy import Policies
 
@@ -48,3 +55,44 @@ async def accept_flag(
         if from_message(event.subject, first.headers, first.data or b"") != event:
             raise NotAllowed("this id was taken before with another body", reason="id_reused", field="id")
     return {"id": str(event.id), "status": "accepted", "sequence": published.sequence}
+
+
+def raise_flag(
+    tx: Tx,
+    *,
+    source: str,
+    way: Way,
+    channel: Channel,
+    division: str,
+    contact: UUID,
+    ident: UUID | None = None,
+    **said: Any,
+) -> RiskFlagged:
+    """A flag of the service's own making, for the hotlines' stream with this commit; from there it becomes a case.
+
+    `source` is a technical name (a station, a school, `screening`), `contact` the id of what the flag is about (a
+    screening, a post, a report), `ident` the flag's own id where the caller chose one: the same id is taken once.
+    `said` are further fields of `RiskFlagged`. Raises `Refused` with the field that is wrong.
+    """
+    moment = said.pop("moment", tx.now)
+    fields = {
+        **tx.stamp(division),
+        "hotline": source,
+        "contact": str(contact),
+        "channel": channel,
+        "county": division[:6],
+        "division": division if len(division) > 6 else None,
+        "way": way,
+        "contact_started_at": moment,
+        "flagged_at": moment,
+        **said,
+    }
+    if ident is not None:
+        fields["id"] = ident
+    try:
+        flag = RiskFlagged.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Refused("invalid", str(first["msg"]), ".".join(str(step) for step in first["loc"])) from error
+    tx.emit(flag)
+    return flag

@@ -33,13 +33,11 @@ from pymongo.write_concern import WriteConcern
 from chassis.clock import now
 from chassis.consume import digest_of
 from chassis.db import Database
-from chassis.sealing import Envelope, PersonKeys, read_master_key
 from chassis.tx import Tx
 from contracts.hotline import RiskFlagged
 from contracts.topology import consumers_of, schedule_subject, timer_subject
 from services.crisis import handlers, store
-from services.crisis.domain.policy import load_policies
-from services.crisis.office import Office
+from services.crisis.office import open_office
 
 SNAPSHOT = ReadConcern("snapshot")
 DURABLE = WriteConcern(w="majority", j=True)
@@ -89,10 +87,8 @@ class World:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = environment
-        self.office = Office(
-            policies=load_policies(),
-            keys=PersonKeys(read_master_key(Path(environment["XINQIAO_MASTER_KEY_FILE"]))),
-            envelope=Envelope(Path(environment["XINQIAO_SEALING_KEY_FILE"])),
+        self.office = open_office(
+            None, Path(environment["XINQIAO_MASTER_KEY_FILE"]), Path(environment["XINQIAO_SEALING_KEY_FILE"])
         )
         self.uri = Path(environment["XINQIAO_MONGO_URI_FILE"]).read_text().strip()
         self.mongo: Any = AsyncIOMotorClient(self.uri, tz_aware=True, uuidRepresentation="standard")
