@@ -9,10 +9,16 @@ from services.registry.api import divisions, organisations, rosters, volunteers
 from services.registry.api.requests import answers_for_mistakes
 from services.registry.keys import Keys
 
+PARTS = (
+    divisions,
+    organisations,
+    volunteers,
+    rosters,
+)
+
 
 def routes(app: FastAPI, database: Database, keys: Keys) -> None:
+    """All routes of the service; each part adds its own."""
     answers_for_mistakes(app)
-    divisions.routes(app, database)
-    organisations.routes(app, database)
-    volunteers.routes(app, database, keys)
-    rosters.routes(app, database)
+    for part in PARTS:
+        part.routes(app, database, keys)

@@ -12,11 +12,12 @@ from chassis.db import Database
 from chassis.errors import NotFound, Refused
 from chassis.tx import Document
 from contracts.base import DivisionCode
-from services.registry import register, store
+from services.registry import commands, store
 from services.registry.api.requests import READERS, UPLOAD, Limit, paged, seen, uploaded
 from services.registry.domain.divisions import flaw_in_name
 from services.registry.domain.people import plain
 from services.registry.imports import EDITION, load_divisions
+from services.registry.keys import Keys
 
 Reader = Annotated[Caller, Depends(caller_with(*READERS))]
 Registrar = Annotated[Caller, Depends(caller_with("registrar"))]
@@ -29,7 +30,7 @@ class LocalDivision(BaseModel):
     name: str = Field(min_length=1, max_length=64)
 
 
-def routes(app: FastAPI, database: Database) -> None:
+def routes(app: FastAPI, database: Database, keys: Keys) -> None:
     @app.get("/v1/divisions")
     async def list_top_divisions(caller: Reader) -> Document:
         """Where the caller's tree begins: the caller's division, or the provinces."""
@@ -60,7 +61,7 @@ def routes(app: FastAPI, database: Database) -> None:
         name = plain(body.name)
         if flaw := flaw_in_name(name):
             raise Refused("bad_name", flaw, "name")
-        return _shown(await database.transact(lambda tx: register.add_local_division(tx, body.parent, name)))
+        return _shown(await database.transact(lambda tx: commands.add_local_division(tx, body.parent, name)))
 
 
 async def _found(database: Database, caller: Caller, code: str) -> Document:

@@ -14,11 +14,12 @@ from chassis.errors import NotFound, Refused
 from chassis.tx import Document, Tx
 from contracts.base import DivisionCode
 from contracts.registry import OrganisationKind
-from services.registry import register, store
+from services.registry import commands, store
 from services.registry.api.requests import READERS, UPLOAD, After, DivisionQuery, Limit, paged, reach, seen, uploaded
 from services.registry.domain.organisations import NAME_LIMIT, Organisation
 from services.registry.domain.people import plain
 from services.registry.imports import import_organisations
+from services.registry.keys import Keys
 
 Reader = Annotated[Caller, Depends(caller_with(*READERS))]
 Registrar = Annotated[Caller, Depends(caller_with("registrar"))]
@@ -44,7 +45,7 @@ class OrganisationIn(BaseModel):
         return Organisation(**{**self.model_dump(), "name": name})
 
 
-def routes(app: FastAPI, database: Database) -> None:
+def routes(app: FastAPI, database: Database, keys: Keys) -> None:
     @app.post("/v1/organisations/import", openapi_extra=UPLOAD)
     async def take_organisations(request: Request, caller: Registrar) -> Document:
         """A CSV `name,division,kind,receives_referrals,around_the_clock,backup`."""
@@ -84,7 +85,7 @@ async def _write(database: Database, body: OrganisationIn, ident: uuid.UUID | No
     async def write(tx: Tx) -> Document:
         if ident is not None:
             _visible(await store.organisation(tx, ident), caller)
-        document, _ = await register.register_organisation(tx, body.told(), ident)
+        document, _ = await commands.register_organisation(tx, body.told(), ident)
         return document
 
     return _shown(await database.transact(write))

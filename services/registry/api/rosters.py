@@ -15,9 +15,10 @@ from chassis.db import Database, as_utc
 from chassis.errors import NotAllowed, NotFound, Refused
 from chassis.tx import Document, Tx
 from contracts.base import DivisionCode, Name
-from services.registry import register, store
+from services.registry import commands, store
 from services.registry.api.requests import READERS, DivisionQuery, Limit, paged, reach, seen
 from services.registry.domain.duty import Turn, gaps
+from services.registry.keys import Keys
 
 Reader = Annotated[Caller, Depends(caller_with(*READERS))]
 Registrar = Annotated[Caller, Depends(caller_with("registrar"))]
@@ -63,7 +64,7 @@ class DutiesIn(BaseModel):
     duties: list[DutyIn] = Field(min_length=1, max_length=MAX_DUTIES)
 
 
-def routes(app: FastAPI, database: Database) -> None:
+def routes(app: FastAPI, database: Database, keys: Keys) -> None:
     @app.put("/v1/rosters/{name}")
     async def write_roster(name: RosterName, body: RosterIn, caller: Registrar) -> Document:
         seen(caller, body.division)
@@ -72,7 +73,7 @@ def routes(app: FastAPI, database: Database) -> None:
             found = await store.roster(tx, name)
             if found is not None and not caller.sees(found["division"]):
                 raise NotAllowed("the name is taken; choose another")
-            document, _ = await register.write_roster(tx, name, register.Roster(**body.model_dump()))
+            document, _ = await commands.write_roster(tx, name, commands.Roster(**body.model_dump()))
             return document
 
         return _roster(await database.transact(write))
@@ -95,7 +96,7 @@ def routes(app: FastAPI, database: Database) -> None:
         async def add(tx: Tx) -> list[Document]:
             roster = _visible(await store.roster(tx, name), caller)
             turns = [(duty.volunteer_id, duty.turn()) for duty in body.duties]
-            return await register.add_duties(tx, roster, turns, caller.division)
+            return await commands.add_duties(tx, roster, turns, caller.division)
 
         return {"items": [_duty(row) for row in await database.transact(add)]}
 
@@ -113,7 +114,7 @@ def routes(app: FastAPI, database: Database) -> None:
             duty = await store.duty(tx, ident)
             if duty is None or duty["roster"] != name:
                 raise NotFound("there is no such turn of duty")
-            return register.withdraw_duty(tx, duty)
+            return commands.withdraw_duty(tx, duty)
 
         return _duty(await database.transact(withdraw))
 

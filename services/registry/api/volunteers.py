@@ -16,7 +16,7 @@ from chassis.db import Database
 from chassis.errors import NotAllowed, NotFound, Refused
 from chassis.tx import Document, Tx
 from contracts.base import DivisionCode
-from services.registry import register, store
+from services.registry import commands, store
 from services.registry.api.requests import DIVISION, UPLOAD, After, DivisionQuery, Limit, paged, reach, seen, uploaded
 from services.registry.domain.people import (
     OTHER_QUALIFICATION,
@@ -152,11 +152,11 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         told = body.applied_to(Registration("", ""))
 
         async def add(tx: Tx) -> Document:
-            await register.known_division(tx, body.division)
+            await commands.known_division(tx, body.division)
             if await store.volunteers_by_identity(tx, [keys.identity(body.division, told)]):
                 raise NotAllowed("the county has registered this person")
             day, active = local_day(tx.now), body.active is not False
-            document, _ = await register.write_volunteer(tx, keys, told, body.division, day, None, active=active)
+            document, _ = await commands.write_volunteer(tx, keys, told, body.division, day, None, active=active)
             return await _shown(tx, keys, document)
 
         return await database.transact(add)
@@ -169,11 +169,11 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         async def change(tx: Tx) -> Document:
             found = await _present(tx, ident, caller)
             division = body.division or found["division"]
-            await register.known_division(tx, division)
-            told = body.applied_to(await register.registration_of(tx, keys, found))
+            await commands.known_division(tx, division)
+            told = body.applied_to(await commands.registration_of(tx, keys, found))
             active = found["active"] if body.active is None else body.active
             day = local_day(tx.now)
-            document, _ = await register.write_volunteer(tx, keys, told, division, day, found, active=active)
+            document, _ = await commands.write_volunteer(tx, keys, told, division, day, found, active=active)
             return await _shown(tx, keys, document)
 
         return await database.transact(change)
@@ -231,7 +231,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
             found = _visible(await store.volunteer(tx, ident), caller)
             if not found["erased"]:
                 _record(tx, caller, "volunteer.erased", found, body.reason)
-                found = await register.erase_volunteer(tx, keys, found)
+                found = await commands.erase_volunteer(tx, keys, found)
             return await _shown(tx, keys, found)
 
         return await database.transact(erase)

@@ -10,7 +10,7 @@ from typing import TypeVar
 from chassis.db import Database
 from chassis.errors import Refused
 from chassis.tx import Tx
-from services.registry import register, store
+from services.registry import commands, store
 from services.registry.domain.divisions import Listing, Row, ancestors, parent_of
 from services.registry.domain.mistakes import Mistake, Mistaken
 from services.registry.imports.report import Report
@@ -95,7 +95,7 @@ async def _load_portion(tx: Tx, given: Sequence[Row], edition: str) -> tuple[int
         else:
             tx.put("divisions", document)
         told.append(row)
-    register.list_divisions(tx, edition, told)
+    commands.list_divisions(tx, edition, told)
     return len(fresh), len(told) - len(fresh)
 
 

@@ -9,7 +9,7 @@ from chassis.clock import LOCAL, local_day, now
 from chassis.db import Database
 from chassis.errors import Refused
 from chassis.tx import Tx
-from services.registry import register, store
+from services.registry import commands, store
 from services.registry.domain.duty import Turn, overlapping
 
 
@@ -31,7 +31,7 @@ async def put_on_duty(
     ]
 
     async def put(tx: Tx) -> None:
-        document, _ = await register.write_roster(tx, roster, register.Roster(division, role, True))
+        document, _ = await commands.write_roster(tx, roster, commands.Roster(division, role, True))
         held = await store.duties_of(tx, volunteers, turns[-1].ends_at, turns[0].starts_at)
         busy: dict[uuid.UUID, list[Turn]] = {}
         for duty in held:
@@ -42,7 +42,7 @@ async def put_on_duty(
             for turn in turns
             if overlapping([*busy.get(volunteer, []), turn]) is None
         ]
-        await register.add_duties(tx, document, wanted)
+        await commands.add_duties(tx, document, wanted)
 
     await database.transact(put)
     return volunteers

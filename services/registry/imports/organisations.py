@@ -14,7 +14,7 @@ from chassis.db import Database
 from chassis.errors import Refused
 from chassis.tx import Document, Tx
 from contracts.registry import OrganisationKind
-from services.registry import register, store
+from services.registry import commands, store
 from services.registry.domain.mistakes import Mistake, Mistaken
 from services.registry.domain.organisations import NAME_LIMIT, Organisation
 from services.registry.domain.people import plain
@@ -88,7 +88,7 @@ async def _take_organisations(tx: Tx, rows: Sequence[tuple[int, dict[str, str]]]
         whole = replace(organisation, backup_id=idents[backup] if backup else None)
         if found is not None:
             whole = replace(whole, active=found["active"])
-        _, wrote = register.write_organisation(tx, whole, found, idents[organisation.key])
+        _, wrote = commands.write_organisation(tx, whole, found, idents[organisation.key])
         new += found is None
         changed += wrote and found is not None
     return Report(len(told), new, changed, len(told) - new - changed)

@@ -10,7 +10,7 @@ from chassis.clock import local_day, new_id, now
 from chassis.db import Database
 from chassis.errors import NotFound, Refused
 from chassis.tx import Document, Tx
-from services.registry import register, store
+from services.registry import commands, store
 from services.registry.domain.mistakes import Mistake, Mistaken
 from services.registry.domain.people import Registration
 from services.registry.forms import MAX_PEOPLE, STARTS, Entry, Form, Submission, read_form, write_form
@@ -42,7 +42,7 @@ async def import_volunteers(
 async def _take_volunteers(
     tx: Tx, keys: Keys, form: Form, division: str, dry_run: bool, inside: str, actor: str
 ) -> Report:
-    await register.known_division(tx, division)
+    await commands.known_division(tx, division)
     identities = [keys.identity(division, entry.person) for entry in form.entries]
     before = await store.volunteers_by_identity(tx, identities)
     elsewhere = [
@@ -59,10 +59,10 @@ async def _take_volunteers(
         found = before.get(identity)
         person = await _with_qualifications(tx, keys, entry.person, found)
         if dry_run:
-            wrote = register.volunteer_differs(keys, person, division, found)
+            wrote = commands.volunteer_differs(keys, person, division, found)
         else:
             unit = units[entry.sheet]
-            _, wrote = await register.write_volunteer(tx, keys, person, division, entry.given_on, found, unit=unit)
+            _, wrote = await commands.write_volunteer(tx, keys, person, division, entry.given_on, found, unit=unit)
         new += found is None
         changed += wrote and found is not None
     report = Report(
@@ -83,7 +83,7 @@ async def _with_qualifications(tx: Tx, keys: Keys, person: Registration, found: 
     # 附件1 does not ask for the qualifications of 附件4: what is known of them stays.
     if found is None or not found["qualifications"]:
         return person
-    known = await register.registration_of(tx, keys, found)
+    known = await commands.registration_of(tx, keys, found)
     return replace(person, qualifications=known.qualifications, other_qualification=known.other_qualification)
 
 
@@ -132,7 +132,7 @@ async def export_volunteers(
         if len(rows) > MAX_PEOPLE:
             raise Refused("too_large", f"more than {MAX_PEOPLE} people; export smaller divisions", "division")
         await keys.persons.load(tx, [row["_id"] for row in rows])
-        people = [await register.registration_of(tx, keys, row) for row in rows]
+        people = [await commands.registration_of(tx, keys, row) for row in rows]
         tx.record(
             actor=actor,
             action="volunteers.exported",

@@ -1,4 +1,4 @@
-"""Every query of the registry's database."""
+"""Divisions, organisations, volunteers, duty, and pages: the queries."""
 
 from __future__ import annotations
 
