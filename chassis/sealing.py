@@ -100,6 +100,21 @@ class Envelope:
 
     def open(self, sealed: str) -> dict[str, str]:
         """The fields `name`, `phone`, `address`, `note` that are there; raises `Unreadable`."""
+        content = self._content(sealed)
+        return {
+            name: str(content[name])[:MAX_SEALED_FIELD]
+            for name in ("name", "phone", "address", "note")
+            if content.get(name)
+        }
+
+    def open_text(self, sealed: str) -> str:
+        """What someone wrote, `text`, whole; raises `Unreadable`."""
+        text = self._content(sealed).get("text")
+        if not isinstance(text, str):
+            raise Unreadable("there is no text")
+        return text
+
+    def _content(self, sealed: str) -> dict[str, Any]:
         try:
             plain = jwe.decrypt_compact(sealed, self._key, registry=self._registry).plaintext
             content = json.loads(plain or b"")
@@ -107,11 +122,7 @@ class Envelope:
             raise Unreadable(type(error).__name__) from error
         if not isinstance(content, dict):
             raise Unreadable("not a JSON object")
-        return {
-            name: str(content[name])[:MAX_SEALED_FIELD]
-            for name in ("name", "phone", "address", "note")
-            if content.get(name)
-        }
+        return content
 
 
 def _label(person: Any) -> bytes:

@@ -36,9 +36,14 @@ def _must_be_text(value: object) -> object:
     raise ValueError("must be an RFC 3339 time with an offset, as text")
 
 
-Instant = Annotated[
-    AwareDatetime, BeforeValidator(_must_be_text), AfterValidator(lambda moment: moment.astimezone(UTC))
-]
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:  # the first or the last day that there is, in another zone
+        raise ValueError("the time lies outside all years") from error
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_must_be_text), AfterValidator(_in_utc)]
 """A moment with an offset; read from RFC 3339 text, held as UTC."""
 
 County = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]

@@ -5,10 +5,11 @@ This is all that a hotline has to know. It may be written in any language, from 
 
 from __future__ import annotations
 
+import uuid
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, Strict, StringConstraints, model_validator
 
 from contracts.base import (
     Answer,
@@ -23,6 +24,7 @@ from contracts.base import (
     Pseudonym,
     Rating,
     Unanswered,
+    YesOrNo,
 )
 
 
@@ -79,6 +81,9 @@ class Setting(StrEnum):
     school = "school"
 
 
+CareCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,62}$")]
+"""A group that the district's plans name a care of their own for, `medical_staff` or `bereaved` for example."""
+
 ItemId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 
 
@@ -124,6 +129,18 @@ class RiskFlagged(Event):
     division: FineDivision | None = Field(None, description="A town or village of that county, where known.")
     way: Way = Way.hotline_contact
     setting: Setting = Setting.line
+    organisation_id: uuid.UUID | None = Field(
+        None, description="The school, station or care point from which it came, as the registry knows it."
+    )
+    starts_at: Name | None = Field(
+        None,
+        description="The role of the setting's chain that is called first, for example `school-counsellor` where a "
+        "warning must not reach the class; absent where the district's policy says it.",
+    )
+    care_group: CareCode | None = Field(
+        None, description="A code of the list of groups, `medical_staff` for example: who helps others may need help."
+    )
+    referral_wanted: YesOrNo = Field(False, description="Whoever flags it asks for a referral as well.")
     contact_started_at: Instant
     flagged_at: Instant
     caller: Pseudonym | None = Field(None, description="Absent where the caller stays unknown to the line as well.")
@@ -136,6 +153,7 @@ class RiskFlagged(Event):
     attempt_within_2_weeks: Answer = Answer.not_asked
     suicidal_intensity: Rating = Unanswered.not_asked
     hopelessness: Rating = Unanswered.not_asked
+    stress_reaction: Answer = Field(Answer.not_asked, description="A marked reaction to what the person went through.")
     danger_to_others: Answer = Answer.not_asked
     suspected_harm_to_minor: Answer = Answer.not_asked
     consent_to_follow_up: Answer = Answer.not_asked
@@ -163,3 +181,84 @@ class RiskFlagged(Event):
     @property
     def minor(self) -> bool:
         return self.age_band in (AgeBand.under_14, AgeBand.from_14_to_17)
+
+
+class Programme(StrEnum):
+    """The daily greetings to people who live alone: 黎明约会 in the morning, 傍晚问候 in the evening."""
+
+    morning = "morning"
+    evening = "evening"
+
+
+class CheckInMissed(Event):
+    """A person of a greeting programme did not answer when the greeting was due.
+
+    It is told for each miss. Whoever was seen since has a later `last_seen_at`: with it another absence begins.
+    """
+
+    TYPE: ClassVar[str] = "hotline.check_in_missed"
+
+    hotline: Name = Field(description="The programme's own system, as its credential names it.")
+    county: County = Field(description="The county of the credential and of the subject.")
+    division: FineDivision | None = Field(None, description="A town or village of that county, where known.")
+    organisation_id: uuid.UUID | None = Field(None, description="The station that greets, as the registry knows it.")
+    person: Pseudonym
+    programme: Programme
+    missed: Annotated[int, Strict(), Field(ge=1, le=10_000)] = Field(
+        description="How many greetings of the programme in a row had no answer, this one included."
+    )
+    last_seen_at: Instant | None = Field(None, description="When the person last answered or was seen; absent: never.")
+    age_band: AgeBand = AgeBand.unknown
+    sex: Sex = Sex.unknown
+    sealed_contact: SealedContact | None = Field(
+        None, description="As in `hotline.risk_flagged`: what it takes to call, or to knock at the door."
+    )
+
+    @model_validator(mode="after")
+    def _places_agree(self) -> CheckInMissed:
+        if self.county != self.region:
+            raise ValueError(f"county {self.county} is not the county of the subject, {self.region}")
+        if self.division is not None and not self.division.startswith(self.county):
+            raise ValueError(f"division {self.division} does not lie in county {self.county}")
+        if self.last_seen_at is not None and self.last_seen_at > self.occurred_at:
+            raise ValueError("last_seen_at is later than the miss")
+        return self
+
+    @property
+    def place(self) -> str:
+        """The finest division known."""
+        return self.division or self.county
+
+
+class PostPublished(Event):
+    """Someone wrote into a tree-hole. What was written travels sealed, like a contact."""
+
+    TYPE: ClassVar[str] = "hotline.post_published"
+
+    hotline: Name = Field(description="The site, as its credential names it.")
+    post: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = Field(
+        description="The site's own reference of the post; means nothing to anyone else."
+    )
+    county: County = Field(description="The county of the credential and of the subject.")
+    division: FineDivision | None = Field(None, description="A town or village of that county, where known.")
+    posted_at: Instant
+    author: Pseudonym | None = Field(None, description="Absent where the author stays unknown to the site as well.")
+    age_band: AgeBand = AgeBand.unknown
+    sex: Sex = Sex.unknown
+    sealed_post: SealedContact = Field(
+        description="JWE as in `hotline.risk_flagged`; the plain text is JSON with `text`, at most 3,000 characters."
+    )
+    sealed_contact: SealedContact | None = Field(None, description="As in `hotline.risk_flagged`.")
+
+    @model_validator(mode="after")
+    def _places_agree(self) -> PostPublished:
+        if self.county != self.region:
+            raise ValueError(f"county {self.county} is not the county of the subject, {self.region}")
+        if self.division is not None and not self.division.startswith(self.county):
+            raise ValueError(f"division {self.division} does not lie in county {self.county}")
+        return self
+
+    @property
+    def place(self) -> str:
+        """The finest division known."""
+        return self.division or self.county

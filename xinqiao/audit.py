@@ -24,7 +24,8 @@ from chassis.dead import accounted, read_stream
 from chassis.envelope import from_message
 from chassis.errors import Refused
 from contracts.base import Answer, Event, Tier
-from contracts.crisis import CaseOpened, FlagJoined, ReferralMoved, ReferralState
+from contracts.crisis import CaseOpened, CaseSplit, FlagJoined, ReferralMoved, ReferralState
+from contracts.hotline import CheckInMissed, RiskFlagged
 from contracts.topology import SERVICES, STREAMS, consumers_of
 from services.crisis.domain.policy import Policies, Policy, load_policies
 from services.matching.store import audit_facts
@@ -107,6 +108,12 @@ async def audit(connections: Connections, policy_dir: Path | None = None) -> Rep
     dead = await accounted(connections.bus)
     events = await _events(connections.bus, dead, report)
     cases = {case["_id"]: case async for case in connections.databases["crisis"].stream("cases", {})}
+    # A case holds its newest flags; older ones lie beside it.
+    async for row in connections.databases["crisis"].stream("flag_rows", {}):
+        if row["case_id"] in cases:
+            cases[row["case_id"]]["flags"].append({**row, "id": row["_id"]})
+        else:
+            report.add("wrong", f"flag {row['_id']} belongs to case {row['case_id']}, which does not exist")
     await _flags_have_cases(connections, cases, dead, report)
     await _cases_have_effects(connections, cases, policies, report)
     _events_fit_cases(cases, events, report)
@@ -154,11 +161,14 @@ async def _flags_have_cases(
     for case in cases.values():
         for flag in case["flags"]:
             holders[flag["id"]].append(case["_id"])
+    async for row in connections.databases["crisis"].stream("flag_rows", {}):
+        holders[row["_id"]].append(row["case_id"])
+    absences = {absence["_id"] async for absence in connections.databases["crisis"].stream("check_ins", {})}
     buried = {(stream, sequence) for service, stream, sequence in dead if service == "crisis"}
     report.dead = len(buried)
     bodies: dict[str, str] = {}
     async for message in read_stream(connections.bus, "HOTLINE", ["xinqiao.hotline.>"]):
-        _flag_has_case(message, buried, holders, bodies, report)
+        _flag_has_case(message, buried, holders, absences, bodies, report)
     report.flags = len(bodies)
     for flag_id, where in holders.items():
         if len(where) > 1:
@@ -168,7 +178,12 @@ async def _flags_have_cases(
 
 
 def _flag_has_case(
-    message: Msg, buried: set[tuple[str, int]], holders: dict[UUID, list[UUID]], bodies: dict[str, str], report: Report
+    message: Msg,
+    buried: set[tuple[str, int]],
+    holders: dict[UUID, list[UUID]],
+    absences: set[str],
+    bodies: dict[str, str],
+    report: Report,
 ) -> None:
     sequence = message.metadata.sequence.stream
     is_buried = (STREAMS["HOTLINE"].name, sequence) in buried
@@ -178,6 +193,10 @@ def _flag_has_case(
         if not is_buried:
             report.add("lost", f"HOTLINE {sequence} ({error.reason}) has no dead letter")
         return
+    if isinstance(event, CheckInMissed) and not is_buried and f"{event.hotline}:{event.person}" not in absences:
+        report.add("lost", f"missed greeting {event.id} (HOTLINE {sequence}) was neither counted nor buried")
+    if not isinstance(event, RiskFlagged):
+        return  # a case begins with a flag; what other events lead to, the service flags itself
     digest = digest_of(event)
     if bodies.get(str(event.id), digest) != digest:
         if not is_buried:
@@ -206,6 +225,13 @@ async def _cases_have_effects(
             open_by_person[case["person"]] += 1
         planned = plans.get(case_id, {"follow_ups": []})["follow_ups"]
         report.follow_ups += len(planned)
+        if case["state"] == "merged":
+            # What its policy asks for, the case that it went into has; that one has to be there, and open or closed.
+            if cases.get(case["merged_into"]) is None:
+                report.add("lost", f"case {case_id} was merged into {case['merged_into']}, which does not exist")
+            if case["flags"] or f"acknowledgement:{case_id}" in timers or f"follow_up:{case_id}" in timers:
+                report.add("wrong", f"case {case_id} was merged and still has flags or timers")
+            continue
         try:
             policy = policies.of(case["opened_under"]["policy"])
         except KeyError as error:
@@ -239,7 +265,7 @@ def _case_has_what_its_policy_asks(case: Any, policy: Policy, referrals: int, pl
 
 
 def _events_fit_cases(cases: dict[UUID, Any], events: list[Event], report: Report) -> None:
-    opened: Counter[UUID] = Counter(event.case_id for event in events if isinstance(event, CaseOpened))
+    opened: Counter[UUID] = Counter(event.case_id for event in events if isinstance(event, CaseOpened | CaseSplit))
     told: Counter[UUID] = Counter(event.flag_id for event in events if isinstance(event, CaseOpened | FlagJoined))
     for case_id, case in cases.items():
         if opened[case_id] != 1:

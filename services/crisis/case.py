@@ -11,17 +11,26 @@ from contracts.base import Answer, Tier
 from contracts.crisis import (
     FollowUpMissed,
     FollowUpsPlanned,
+    MissedBecause,
+    ReferralKind,
     ReferralMoved,
     ReferralState,
     ResponderReleased,
     ResponderRequested,
     RiskRaised,
 )
+from services.crisis.domain import chains, follow_up
 from services.crisis.domain.matters import Matter
 from services.crisis.domain.policy import Policy
 from services.crisis.domain.referral import ENDED, WAITING
 
 TIMELINE_LENGTH = 500
+FLAGS_IN_A_CASE = 200
+HISTORY_LENGTH = 200
+CASE_TIMERS = ("acknowledgement", "emergency", "follow_up", "review", "report", "hop")
+"""The timers that are set under a case's id: each ends when the case is closed or merged. A part adds its own."""
+LINE = frozenset({"duty_officer", "supervisor", "district_centre"})
+"""The roles whose hop is the acknowledgement clock itself."""
 UNANSWERED = ("requested", "offered", "coordinator")
 """A responder is asked for, and nobody has taken the call."""
 
@@ -31,6 +40,21 @@ def note(case: Document, tx: Tx, kind: str, by: str, **details: Any) -> None:
     case["timeline"] = [*case["timeline"], {"at": tx.now, "kind": kind, "by": by, **details}][-TIMELINE_LENGTH:]
 
 
+def keep_newest_flags(case: Document, tx: Tx) -> None:
+    """A case holds its newest flags; older ones have rows of their own, so that a case may have any number."""
+    older, case["flags"] = case["flags"][:-FLAGS_IN_A_CASE], case["flags"][-FLAGS_IN_A_CASE:]
+    for row in older:
+        tx.put("flag_rows", {**row, "_id": row["id"], "case_id": case["_id"]})
+    if older:
+        case["older_flags"] = case.get("older_flags", 0) + len(older)
+
+
+def end_timers(case: Document, tx: Tx) -> None:
+    """Nothing of a case waits any more."""
+    for kind in CASE_TIMERS:
+        tx.cancel_timer(kind, case["_id"])
+
+
 def need_decision(case: Document, about: Matter) -> None:
     """A supervisor has to decide; each matter waits for a decision of its own."""
     if about not in case["decisions_needed"]:
@@ -38,9 +62,28 @@ def need_decision(case: Document, about: Matter) -> None:
 
 
 def start_clock(case: Document, tx: Tx, policy: Policy) -> datetime:
-    """Wait for a named person to acknowledge, from the first step of the chain; returns the deadline."""
-    step = policy.step(Tier(case["tier"]), 0)
+    """Wait for a named person to acknowledge, from the first step of the chain; returns the deadline.
+
+    A case that opens in a community or a school, at a tier that can wait, is held by its chain alone: its state is then
+    `chain`, and the deadline that of the hop which is called. Whatever starts the clock later starts the line's.
+    """
+    tier = Tier(case["tier"])
+    step = policy.step(tier, 0)
     due_at = tx.now + step.time
+    chain = case.get("chain")
+    if chain and "acknowledgement" not in case and chains.carries(chain, tier, LINE):
+        by_chain = chains.due_at(chain)
+        assert by_chain is not None, "a hop that is called has a deadline"
+        case["acknowledgement"] = {
+            "state": "chain",
+            "step": 0,
+            "role": step.role,
+            "since": tx.now,
+            "due_at": None,
+            "by": None,
+            "at": None,
+        }
+        return by_chain
     case["acknowledgement"] = {
         "state": "waiting",
         "step": 0,
@@ -59,7 +102,9 @@ def require_emergency(case: Document, tx: Tx, policy: Policy) -> None:
     if case["emergency"]["state"] in ("required", "called", "unconfirmed"):
         return
     due_at = tx.now + timedelta(minutes=policy.emergency.confirm_minutes)
-    case["emergency"] = {"state": "required", "step": 0, "role": policy.emergency.chain[0], "due_at": due_at}
+    calls = case["emergency"].get("calls", [])
+    role = policy.emergency.role(0)
+    case["emergency"] = {"state": "required", "step": 0, "role": role, "due_at": due_at, "calls": calls}
     tx.set_timer("emergency", case["_id"], due_at)
     note(case, tx, "emergency_required", "policy")
 
@@ -79,6 +124,7 @@ def request_responder(case: Document, tx: Tx, policy: Policy) -> None:
             division=case["division"],
             tier=tier,
             minor=case["minor"],
+            restricted=case.get("access") == "strict",
         )
     )
 
@@ -139,21 +185,28 @@ def _hasten_referral(referral: Document, case: Document, tx: Tx, policy: Policy)
     tx.put("referrals", referral)
 
 
-def new_referral(case: Document, tx: Tx, receiver: Document | None) -> Document:
-    """A referral in its first state."""
+def new_referral(
+    case: Document, tx: Tx, receiver: Document | None, kind: ReferralKind = ReferralKind.treatment
+) -> Document:
+    """A referral in its first state. The one for treatment is the case's own; others run beside it."""
     referral: Document = {
         "_id": new_id(),
         "case_id": case["_id"],
         "division": case["division"],
         "tier": case["tier"],
+        "kind": kind.value,
         "organisation_id": receiver["_id"] if receiver else None,
         "backup_id": receiver["backup_id"] if receiver else None,
         "state": None,
         "attempt": 1,
         "due_at": None,
+        "psychiatric": False,
+        "green_channel": False,
+        "no_shows": 0,
         "history": [],
     }
-    case["referral_id"] = referral["_id"]
+    if kind is ReferralKind.treatment:
+        case["referral_id"] = referral["_id"]
     move_referral(referral, tx, ReferralState.drafted, "policy")
     return referral
 
@@ -171,7 +224,7 @@ def move_referral(referral: Document, tx: Tx, state: ReferralState, by: str, rea
             "organisation_id": referral["organisation_id"],
             "reason": reason,
         },
-    ]
+    ][-HISTORY_LENGTH:]
     tx.put("referrals", referral)
     tx.emit(
         ReferralMoved(
@@ -182,44 +235,16 @@ def move_referral(referral: Document, tx: Tx, state: ReferralState, by: str, rea
             organisation_id=referral["organisation_id"],
             previous=previous,
             state=state,
+            kind=ReferralKind(referral["kind"]),
+            green_channel=referral["green_channel"],
         )
     )
 
 
-def send_referral(referral: Document, tx: Tx, policy: Policy, by: str, reason: str | None = None) -> None:
-    """Put it before the institution; silence has a deadline."""
-    minutes = policy.referral.receive_minutes[Tier(referral["tier"])]
-    referral["due_at"] = tx.now + timedelta(minutes=minutes)
-    tx.set_timer("referral", referral["_id"], referral["due_at"])
-    move_referral(referral, tx, ReferralState.sent, by, reason)
-
-
-def await_outcome(referral: Document, tx: Tx, policy: Policy) -> None:
-    """An accepted referral has to be scheduled in time, and a scheduled one needs an outcome."""
-    if ReferralState(referral["state"]) is ReferralState.scheduled:
-        referral["due_at"] = referral["scheduled_at"] + timedelta(hours=policy.referral.outcome_hours)
-    else:
-        referral["due_at"] = tx.now + timedelta(minutes=policy.referral.schedule_minutes[Tier(referral["tier"])])
-    tx.set_timer("referral", referral["_id"], referral["due_at"])
-    tx.put("referrals", referral)
-
-
-async def bounce(referral: Document, tx: Tx, policy: Policy) -> None:
-    """After a refusal or silence: the backup receiver, or else a person has to decide."""
-    if referral["backup_id"] is not None and referral["attempt"] == 1:
-        backup = await tx.get("organisations", referral["backup_id"])
-        if backup is not None and backup["receives"]:
-            referral["organisation_id"], referral["backup_id"] = backup["_id"], None
-            referral["attempt"] = 2
-            send_referral(referral, tx, policy, "policy", "bounced_to_backup")
-            return
-    await ask_about_referral(referral, tx, Matter.referral_without_receiver)
-
-
 async def ask_about_referral(referral: Document, tx: Tx, about: Matter) -> None:
-    """A supervisor has to decide how a referral goes on."""
+    """A supervisor has to decide how a referral goes on; what is asked already is not asked twice."""
     case = await tx.get("cases", referral["case_id"])
-    if case is not None and case["state"] == "open":
+    if case is not None and case["state"] == "open" and about not in case["decisions_needed"]:
         need_decision(case, about)
         note(case, tx, about.value, "policy", referral_id=referral["_id"])
         tx.put("cases", case)
@@ -250,14 +275,15 @@ def set_plan(case: Document, plan: Document | None, tx: Tx, policy: Policy) -> N
         if not due:
             return
         plan = {"_id": case["_id"], "division": case["division"], "follow_ups": []}
-    kept = [item if item["state"] != "planned" else {**item, "state": "void"} for item in plan["follow_ups"]]
-    fresh = [
-        {"id": new_id(), "ordinal": len(kept) + place, "due_at": moment, "state": "planned", "attempts": []}
-        for place, moment in enumerate(due, 1)
-    ]
-    plan.update(tier=tier.value, policy=policy.version, follow_ups=kept + fresh)
-    tx.put("plans", plan)
-    set_follow_up_timer(plan, tx)
+    plan.update(tier=tier.value, policy=policy.version)
+    void_contacts(plan["follow_ups"], tx, follow_up.State.planned)
+    hours = follow_up_rules(plan, case, policy).hours
+    for moment in due:
+        add_follow_up(plan, hours.following(moment) if hours else moment)
+    keep_plan(plan, tx)
+    no_longer = {Matter.follow_up_plan_ended, Matter.case_to_close} if due else set()
+    case["decisions_needed"] = [about for about in case["decisions_needed"] if about not in no_longer]
+    ask_for_next_step(case, plan)
     tx.emit(
         FollowUpsPlanned(
             **tx.stamp(case["division"]),
@@ -270,14 +296,57 @@ def set_plan(case: Document, plan: Document | None, tx: Tx, policy: Policy) -> N
     )
 
 
-def set_follow_up_timer(plan: Document, tx: Tx) -> None:
-    """Wake at the next follow-up that is due, or at the end of one's window."""
+def add_follow_up(plan: Document, due_at: datetime, **more: Any) -> Document:
+    """One more contact; `added_by` says who set its time, who may well have meant the night."""
+    item: Document = {
+        "id": new_id(),
+        "ordinal": len(plan["follow_ups"]) + 1,
+        "due_at": due_at,
+        "state": follow_up.State.planned.value,
+        "attempts": [],
+        **more,
+    }
+    plan["follow_ups"] = [*plan["follow_ups"], item]
+    return item
+
+
+def void_contacts(items: list[Document], tx: Tx, *states: follow_up.State) -> None:
+    """Those in one of the states are not wanted any more."""
+    for item in items:
+        if item["state"] in states:
+            follow_up.move(item, follow_up.State.void, tx.now)
+
+
+def keep_plan(plan: Document, tx: Tx) -> None:
+    """Write it, and wake at the next follow-up that is due, or at the end of one's window.
+
+    `window_until` is the first window that ends, by which the list of due follow-ups is ordered.
+    """
     moments = [item["due_at"] for item in plan["follow_ups"] if item["state"] == "planned"]
-    moments += [item["window_until"] for item in plan["follow_ups"] if item["state"] == "due"]
-    if moments:
-        tx.set_timer("follow_up", plan["_id"], min(moments))
+    windows = [item["window_until"] for item in plan["follow_ups"] if item["state"] == "due"]
+    plan["window_until"] = min(windows, default=None)
+    tx.put("plans", plan)
+    if moments or windows:
+        tx.set_timer("follow_up", plan["_id"], min(moments + windows))
     else:
         tx.cancel_timer("follow_up", plan["_id"])
+
+
+def wishes_of(case: Document) -> follow_up.Preferences:
+    """How the person wants to be contacted, as far as it was said."""
+    return follow_up.Preferences.model_validate(case.get("contact_preferences") or {})
+
+
+def follow_up_rules(plan: Document, case: Document, policy: Policy, item: Document | None = None) -> follow_up.Rules:
+    """How the plan's contacts are tried, or this one of them: a time that a person has set is not moved."""
+    around_the_clock = case["tier"] == Tier.imminent or bool(item and item.get("added_by"))
+    return policy.attempts.rules(around_the_clock, wishes_of(case).hours)
+
+
+def ask_for_next_step(case: Document, plan: Document) -> None:
+    """A plan of which nothing is left, in a case that nothing else waits for, would be forgotten: a person decides."""
+    if not any(follow_up.is_open(item) for item in plan["follow_ups"]) and not case["decisions_needed"]:
+        need_decision(case, Matter.follow_up_plan_ended)
 
 
 async def raise_tier(
@@ -315,12 +384,20 @@ async def raise_tier(
     )
 
 
-def miss(item: Document, plan: Document, case: Document, tx: Tx) -> None:
-    """The person was not reached; a supervisor decides what comes next."""
-    item["state"] = "missed"
-    need_decision(case, Matter.follow_up_missed)
-    note(case, tx, "follow_up_missed", "policy", follow_up_id=item["id"], attempts=len(item["attempts"]))
-    tx.emit(FollowUpMissed(**follow_up_fields(item, plan, tx), attempts=len(item["attempts"])))
+def miss(item: Document, plan: Document, case: Document, tx: Tx, policy: Policy, because: MissedBecause) -> None:
+    """The contact has ended without the person: a supervisor decides what comes next.
+
+    Who is missed again and again is not left to the next call: somebody has to go there.
+    """
+    attempts = follow_up.counted(item)
+    matter = Matter.follow_up_refused if because is MissedBecause.refused_to_talk else Matter.follow_up_missed
+    need_decision(case, matter)
+    note(case, tx, matter.value, "policy", follow_up_id=item["id"], attempts=attempts)
+    row = follow_up.misses_in_a_row(plan["follow_ups"])
+    if len(row) >= policy.lost_contact.misses[Tier(case["tier"])]:
+        need_decision(case, Matter.welfare_check)
+        note(case, tx, "welfare_check_asked_for", "policy", misses=len(row))
+    tx.emit(FollowUpMissed(**follow_up_fields(item, plan, tx), attempts=attempts, because=because))
 
 
 def follow_up_fields(item: Document, plan: Document, tx: Tx) -> dict[str, Any]:

@@ -17,47 +17,51 @@ from contracts.crisis import (
     CaseOpened,
     FlagJoined,
     FollowUpDue,
-    ReferralState,
+    MissedBecause,
 )
-from contracts.hotline import RiskFlagged
+from contracts.hotline import AgeBand, PostPublished, RiskFlagged, Setting, Way
 from contracts.matching import CoordinatorCalled, OfferAccepted, ResponderOffered
 from contracts.registry import DivisionsListed, OrganisationRegistered
 from services.crisis import store
 from services.crisis.case import (
-    ask_about_referral,
-    bounce,
     check_responder,
     draft_referral,
     follow_up_fields,
+    follow_up_rules,
+    keep_newest_flags,
+    keep_plan,
     miss,
-    move_referral,
+    need_decision,
     note,
     raise_tier,
     request_responder,
     require_emergency,
-    set_follow_up_timer,
     set_plan,
     start_clock,
 )
+from services.crisis.commands.chains import begin_chain, concern_of, draft_where_none, line_takes
+from services.crisis.commands.concerns import is_helper_in_need, mark_repeated
+from services.crisis.commands.minors import follow_harm
+from services.crisis.commands.record import need_legal_basis
+from services.crisis.commands.shifts import staffed_step
+from services.crisis.commands.tree_hole import keep_post
+from services.crisis.domain import follow_up
 from services.crisis.domain.matters import Matter
+from services.crisis.domain.merging import compared
 from services.crisis.domain.policy import Policy
-from services.crisis.domain.referral import ACCEPTED, WAITING
 from services.crisis.domain.tiering import Finding, assess
 from services.crisis.office import Office
 
 CASES_OF_A_PERSON = 100
 """The latest that a person's own document names; the cases name the person for good."""
+RECENT_OPENINGS = 20
+"""When a person's latest cases opened: contacts that repeat are seen across them."""
 
 
 async def read_ahead(flags: Sequence[RiskFlagged], tx: Tx, office: Office) -> None:
     """Everything that the flags of a group will look up, at once."""
-    places = {flag.place for flag in flags}
     counties = {flag.county for flag in flags}
-    await tx.load("divisions", places)
-    unknown = [place for place in places if await tx.get("divisions", place) is None]
-    if unknown and not await store.knows_divisions(tx):
-        # On the first day the flags may come before the registry's list: nobody's flag is refused for that.
-        raise Unavailable("the registry's divisions have not arrived yet")
+    await read_places({flag.place for flag in flags}, tx)
     callers = {flag.caller for flag in flags if flag.caller}
     if callers:
         await tx.load("persons", callers)
@@ -69,8 +73,19 @@ async def read_ahead(flags: Sequence[RiskFlagged], tx: Tx, office: Office) -> No
         await tx.load("referrals", [case["referral_id"] for case in open_cases if case["referral_id"]])
         # A person may call from another county than the one in which the case is open.
         counties |= {case["division"][:6] for case in open_cases}
+    raised_here = [concern_of(flag) for flag in flags if flag.setting is not Setting.line]
+    await tx.load("concerns", [concern for concern in raised_here if concern])
     await office.keys.load(tx, [flag.caller or flag.id for flag in flags if flag.sealed_contact])
     tx.memo["receivers"] = await store.receivers_of(tx, counties)
+
+
+async def read_places(places: set[str], tx: Tx) -> None:
+    """The divisions of a group; on the first day, where none has arrived yet, what comes from a hotline waits."""
+    await tx.load("divisions", places)
+    unknown = [place for place in places if await tx.get("divisions", place) is None]
+    if unknown and not await store.knows_divisions(tx):
+        # Nobody's flag is refused for coming before the registry's list.
+        raise Unavailable("the registry's divisions have not arrived yet")
 
 
 async def take_flag(flag: RiskFlagged, tx: Tx, office: Office) -> None:
@@ -84,11 +99,28 @@ async def take_flag(flag: RiskFlagged, tx: Tx, office: Office) -> None:
         if person is not None and person["case_id"] is not None:
             case = await store.the_case(tx, person["case_id"])
     if case is None:
-        case = await _open_case(flag, finding, tx, policy)
+        case = await _open_case(flag, finding, tx, policy, office)
     else:
-        await _join(case, flag, finding, tx, policy)
+        await _join(case, flag, finding, tx, policy, office)
+    if is_helper_in_need(flag):
+        need_decision(case, Matter.helper_needs_treatment)
+    if flag.referral_wanted or is_helper_in_need(flag):
+        await draft_where_none(case, tx)
+    if flag.caller is not None:
+        await mark_repeated(case, flag, tx, office)
+    told = flag.suspected_harm_to_minor is Answer.yes
+    follow_harm(case, tx, office, new=told and _first_of_contact(case, flag))
+    if flag.way is Way.outreach:
+        await need_legal_basis(case, flag.id, tx)
+    if flag.assessment is not None and (doubts := office.instruments.doubts(flag.assessment)):
+        case["flags"][-1]["assessment_doubts"] = list(doubts)  # shown, and nothing that was raised is taken back
     await _keep_contact(case, flag, tx, office)
+    keep_newest_flags(case, tx)
     tx.put("cases", case)
+
+
+def _first_of_contact(case: Document, flag: RiskFlagged) -> bool:
+    return sum((row["hotline"], row["contact"]) == (flag.hotline, flag.contact) for row in case["flags"]) == 1
 
 
 async def _refuse_impossible(flag: RiskFlagged, tx: Tx, policy: Policy) -> None:
@@ -106,7 +138,7 @@ def check_times(flag: RiskFlagged, tx: Tx, policy: Policy) -> None:
             raise Refused("time_in_future", f"{field} lies in the future", field)
 
 
-async def _open_case(flag: RiskFlagged, finding: Finding, tx: Tx, policy: Policy) -> Document:
+async def _open_case(flag: RiskFlagged, finding: Finding, tx: Tx, policy: Policy, office: Office) -> Document:
     case_id = new_id()
     act_in_progress = flag.act_in_progress is Answer.yes
     case: Document = {
@@ -115,6 +147,11 @@ async def _open_case(flag: RiskFlagged, finding: Finding, tx: Tx, policy: Policy
         "division": flag.place,
         "hotline": flag.hotline,
         "channel": flag.channel.value,
+        "way": flag.way.value,
+        "setting": flag.setting.value,
+        "organisation_id": flag.organisation_id,
+        "care_group": flag.care_group,
+        "chain": None,
         "tier": finding.tier.value,
         "rank": finding.tier.rank,
         "policy": policy.version,
@@ -124,8 +161,13 @@ async def _open_case(flag: RiskFlagged, finding: Finding, tx: Tx, policy: Policy
             "consent": flag.consent_to_follow_up.value,
         },
         "assessment_needed": finding.assessment_needed,
+        "unasked": list(finding.unasked),
         "person": flag.caller,
         "minor": flag.minor,
+        "under_14": flag.age_band is AgeBand.under_14,
+        # 个人信息保护法 art. 28: data of a person under 14 is sensitive.
+        "access": "strict" if flag.age_band is AgeBand.under_14 else "ordinary",
+        "report": {"state": "none"},
         "harm_to_minor": flag.suspected_harm_to_minor.value,
         "consent": flag.consent_to_follow_up.value,
         "flags": [_flag_row(flag, finding)],
@@ -135,10 +177,13 @@ async def _open_case(flag: RiskFlagged, finding: Finding, tx: Tx, policy: Policy
         "emergency": {"state": "none"},
         "responder": {"state": "none", "request_id": None, "responder_id": None},
         "referral_id": None,
+        "owner": {"division": flag.place, "organisation_id": None, "since": tx.now},
+        "transfer_id": None,
         "lowering": None,
         "decisions_needed": [],
         "timeline": [],
     }
+    await begin_chain(case, flag, tx, office)
     due_at = start_clock(case, tx, policy)
     if act_in_progress:
         require_emergency(case, tx, policy)
@@ -155,6 +200,8 @@ async def _open_case(flag: RiskFlagged, finding: Finding, tx: Tx, policy: Policy
             act_in_progress=act_in_progress,
             acknowledge_by=due_at,
             policy=policy.version,
+            way=flag.way,
+            setting=flag.setting,
         )
     )
     await draft_referral(case, tx, policy, tx.memo["receivers"])
@@ -163,16 +210,28 @@ async def _open_case(flag: RiskFlagged, finding: Finding, tx: Tx, policy: Policy
     note(case, tx, "opened", "policy", flag_id=flag.id, tier=finding.tier.value)
     if flag.caller is not None:
         person = await tx.get("persons", flag.caller) or {"_id": flag.caller, "cases": [], "marks": []}
-        tx.put("persons", {**person, "case_id": case_id, "cases": [*person["cases"], case_id][-CASES_OF_A_PERSON:]})
+        recent = [*person.get("recent", ()), tx.now][-RECENT_OPENINGS:]
+        cases = [*person["cases"], case_id][-CASES_OF_A_PERSON:]
+        tx.put("persons", {**person, "case_id": case_id, "cases": cases, "recent": recent})
+        for also in person.get("also", ()):
+            # Found to be the same person: what comes under that pseudonym joins here too.
+            other = await tx.get("persons", also)
+            if other is not None:
+                tx.put("persons", {**other, "case_id": case_id})
     return case
 
 
-async def _join(case: Document, flag: RiskFlagged, finding: Finding, tx: Tx, policy: Policy) -> None:
+async def _join(case: Document, flag: RiskFlagged, finding: Finding, tx: Tx, policy: Policy, office: Office) -> None:
     news = all((row["hotline"], row["contact"]) != (flag.hotline, flag.contact) for row in case["flags"])
     case["flags"] = [*case["flags"], _flag_row(flag, finding)]
     turned_minor = flag.minor and not case["minor"]
     case["minor"] = case["minor"] or flag.minor
+    if flag.age_band is AgeBand.under_14 and not case.get("under_14"):
+        turned_minor = True
+        case["under_14"], case["access"] = True, "strict"
     case["assessment_needed"] = case["assessment_needed"] and finding.assessment_needed
+    case["unasked"] = [question for question in case.get("unasked", ()) if question in finding.unasked]
+    case["care_group"] = case.get("care_group") or flag.care_group
     if flag.suspected_harm_to_minor is not Answer.not_asked and case["harm_to_minor"] != Answer.yes:
         case["harm_to_minor"] = flag.suspected_harm_to_minor.value
     # Who proposed to lower the risk did not know of this flag.
@@ -193,6 +252,10 @@ async def _join(case: Document, flag: RiskFlagged, finding: Finding, tx: Tx, pol
             await draft_referral(case, tx, policy, tx.memo["receivers"])
             request_responder(case, tx, policy)
             note(case, tx, "clock_restarted", "policy", flag_id=flag.id)
+    if flag.setting is Setting.line:
+        line_takes(case, tx, office)
+    else:
+        await begin_chain(case, flag, tx, office)
     if flag.act_in_progress is Answer.yes:
         require_emergency(case, tx, policy)
     tx.emit(
@@ -241,7 +304,17 @@ async def _keep_contact(case: Document, flag: RiskFlagged, tx: Tx, office: Offic
         note(case, tx, "contact_unreadable", "policy", flag_id=flag.id)
         return
     case["flags"][-1]["contact_state"] = "kept"
-    tx.insert("contacts", {"_id": flag.id, "case_id": case["_id"], "person": person, "sealed": sealed, "at": tx.now})
+    tx.insert(
+        "contacts",
+        {
+            "_id": flag.id,
+            "case_id": case["_id"],
+            "person": person,
+            "sealed": sealed,
+            "same": compared(fields, office.pseudonym),
+            "at": tx.now,
+        },
+    )
 
 
 def _flag_row(flag: RiskFlagged, finding: Finding) -> Document:
@@ -250,11 +323,30 @@ def _flag_row(flag: RiskFlagged, finding: Finding) -> Document:
         "hotline": flag.hotline,
         "contact": flag.contact,
         "channel": flag.channel.value,
+        "division": flag.place,
+        "person": flag.caller,
         "flagged_at": flag.flagged_at,
         "tier": finding.tier.value,
         "evidence": list(finding.evidence),
         "contact_state": "none",
     }
+
+
+# From tree-holes
+
+
+async def read_posts(posts: Sequence[PostPublished], tx: Tx, office: Office) -> None:
+    await read_places({post.place for post in posts}, tx)
+    await office.keys.load(tx, [post.author or str(post.id) for post in posts])
+
+
+async def take_post(post: PostPublished, tx: Tx, office: Office) -> None:
+    """A post is kept, and put before a human where the list of terms or the sample says so."""
+    if await tx.get("divisions", post.place) is None:
+        raise Refused(
+            "unknown_division", f"there is no division {post.place}", "division" if post.division else "county"
+        )
+    await keep_post(post, tx, office)
 
 
 # From the registry
@@ -344,11 +436,16 @@ async def acknowledgement_due(case_id: UUID, tx: Tx, office: Office) -> None:
         tx.set_timer("acknowledgement", case_id, clock["due_at"])
         return
     tier = Tier(case["tier"])
-    step = office.policies.of(case["policy"]).step(tier, clock["step"] + 1)
+    policy = office.policies.of(case["policy"])
+    last = len(policy.acknowledgement[tier]) - 1
+    number, skipped = await staffed_step(
+        case["division"], clock["step"] + 1, last, lambda at: policy.step(tier, at).role, tx, office
+    )
+    step = policy.step(tier, number)
     due_at = tx.now + step.time
-    case["acknowledgement"] = {**clock, "step": clock["step"] + 1, "role": step.role, "due_at": due_at}
+    case["acknowledgement"] = {**clock, "step": number, "role": step.role, "due_at": due_at}
     tx.set_timer("acknowledgement", case_id, due_at)
-    _overdue(case, tx, clock["step"] + 1, step.role, due_at)
+    _overdue(case, tx, number, step.role, due_at, skipped)
     tx.put("cases", case)
 
 
@@ -364,17 +461,20 @@ async def emergency_due(case_id: UUID, tx: Tx, office: Office) -> None:
         tx.set_timer("emergency", case_id, emergency["due_at"])
         return
     policy = office.policies.of(case["policy"]).emergency
-    step = emergency["step"] + 1
-    role = policy.chain[min(step, len(policy.chain) - 1)]
+    last = len(policy.chain) - 1
+    step, skipped = await staffed_step(case["division"], emergency["step"] + 1, last, policy.role, tx, office)
+    role = policy.role(step)
     due_at = tx.now + timedelta(minutes=policy.confirm_minutes)
     state = "unconfirmed" if emergency["state"] in ("called", "unconfirmed") else "required"
     case["emergency"] = {**emergency, "state": state, "step": step, "role": role, "due_at": due_at}
     tx.set_timer("emergency", case_id, due_at)
-    _overdue(case, tx, step, role, due_at)
+    _overdue(case, tx, step, role, due_at, skipped)
     tx.put("cases", case)
 
 
-def _overdue(case: Document, tx: Tx, step: int, role: str, due_at: Any) -> None:
+def _overdue(case: Document, tx: Tx, step: int, role: str, due_at: Any, skipped: tuple[str, ...] = ()) -> None:
+    if skipped:
+        note(case, tx, "nobody_on_shift", "policy", roles=list(skipped))
     note(case, tx, "overdue", "policy", step=step, called=role)
     tx.emit(
         AcknowledgementOverdue(
@@ -385,23 +485,9 @@ def _overdue(case: Document, tx: Tx, step: int, role: str, due_at: Any) -> None:
             step=step,
             called=role,
             acknowledge_by=due_at,
+            skipped=skipped,
         )
     )
-
-
-async def referral_due(referral_id: UUID, tx: Tx, office: Office) -> None:
-    """The institution stayed silent: the referral expires, and goes to the backup. Once accepted, a person asks."""
-    referral = await tx.get("referrals", referral_id)
-    if referral is None or ReferralState(referral["state"]) not in WAITING | ACCEPTED:
-        return
-    if referral["due_at"] > tx.now:
-        tx.set_timer("referral", referral_id, referral["due_at"])
-        return
-    if ReferralState(referral["state"]) in ACCEPTED:
-        await ask_about_referral(referral, tx, Matter.referral_without_outcome)
-        return
-    move_referral(referral, tx, ReferralState.expired, "policy")
-    await bounce(referral, tx, office.policies.at(tx.now))
 
 
 async def follow_up_due(case_id: UUID, tx: Tx, office: Office) -> None:
@@ -409,14 +495,14 @@ async def follow_up_due(case_id: UUID, tx: Tx, office: Office) -> None:
     plan, case = await tx.get("plans", case_id), await tx.get("cases", case_id)
     if plan is None or case is None or case["state"] != "open":
         return
-    window = timedelta(hours=office.policies.of(plan["policy"]).attempts.window_hours)
+    policy = office.policies.of(plan["policy"])
     for item in plan["follow_ups"]:
-        if item["state"] == "planned" and item["due_at"] <= tx.now:
+        if item["state"] == follow_up.State.planned and item["due_at"] <= tx.now:
             # Nobody could see before now that it is due, however late the timer is.
-            item.update(state="due", window_until=max(item["due_at"], tx.now) + window)
+            follow_up.fall_due(item, tx.now, follow_up_rules(plan, case, policy, item))
             tx.emit(FollowUpDue(**follow_up_fields(item, plan, tx)))
-        if item["state"] == "due" and item["window_until"] <= tx.now:
-            miss(item, plan, case, tx)
-    tx.put("plans", plan)
+        if item["state"] == follow_up.State.due and item["window_until"] <= tx.now:
+            follow_up.move(item, follow_up.State.missed, tx.now)
+            miss(item, plan, case, tx, policy, MissedBecause.window_passed)
+    keep_plan(plan, tx)
     tx.put("cases", case)
-    set_follow_up_timer(plan, tx)

@@ -1,5 +1,5 @@
-"""How a risk comes in: a hotline's flag over HTTP, or one that the service raises itself. Both are put on the hotlines'
-stream, so that every case begins with an event of the log, whatever way it came.
+"""How a risk comes in: what a hotline tells over HTTP, or a risk that the service raises itself. Both are put
+on the hotlines' stream, so that every case begins with an event of the log, whatever way it came.
 """
 
 from __future__ import annotations
@@ -18,26 +18,43 @@ from chassis.envelope import from_message, from_structured, to_headers
 from chassis.errors import NotAllowed, Refused, Unavailable
 from chassis.tx import Tx
 from contracts.base import Channel
-from contracts.hotline import RiskFlagged, Way
+from contracts.hotline import CheckInMissed, PostPublished, RiskFlagged, Way
 from services.crisis import store
 from services.crisis.domain.policy import Policies
 
 STREAM = "HOTLINE"
 
 
-async def accept_flag(
-    document: Any, traceparent: str | None, caller: Caller, bus: Bus, database: Database, policies: Policies
+Told = RiskFlagged | CheckInMissed | PostPublished
+"""What a hotline system may tell."""
+
+
+async def accept_event(
+    document: Any,
+    kinds: tuple[type[Told], ...],
+    traceparent: str | None,
+    caller: Caller,
+    bus: Bus,
+    database: Database,
+    policies: Policies,
 ) -> dict[str, Any]:
-    """The stream's acknowledgement. Raises `Refused` with the field, `NotAllowed`, or `Unavailable`."""
+    """The stream's acknowledgement of an event of one of these kinds. Raises `Refused` with the field, `NotAllowed`, or
+    `Unavailable`.
+    """
     event = from_structured(document)
-    if not isinstance(event, RiskFlagged):
+    if not isinstance(event, kinds):
         raise Refused("unknown_type", f"{event.TYPE} is not taken here", "type")
     if caller.hotline != event.hotline:
         raise NotAllowed("the token is not this hotline's", status=403)
     if not caller.sees(event.county):
         raise NotAllowed("the token is for another division", status=403)
     tolerance = timedelta(seconds=policies.at(now()).intake.future_tolerance_seconds)
-    for field, moment in (("data.flagged_at", event.flagged_at), ("time", event.occurred_at)):
+    moments = {"time": event.occurred_at}
+    if isinstance(event, RiskFlagged):
+        moments = {"data.flagged_at": event.flagged_at, **moments}
+    if isinstance(event, PostPublished):
+        moments = {"data.posted_at": event.posted_at, **moments}
+    for field, moment in moments.items():
         if moment > now() + tolerance:
             raise Refused("time_in_future", f"{field} lies in the future", field)
     if await database.get("divisions", event.place) is None:

@@ -98,7 +98,13 @@ async def offer_to_next_responder(event: ResponderRequested, tx: Tx, policies: P
     if await tx.get("requests", event.request_id) is not None:
         return  # known, or withdrawn before it arrived
     request = offering.new_request(
-        event.request_id, event.case_id, event.division, event.tier, event.minor, event.occurred_at
+        event.request_id,
+        event.case_id,
+        event.division,
+        event.tier,
+        event.minor,
+        event.occurred_at,
+        event.restricted,
     )
     await offering.offer_next(request, tx, policies)
 

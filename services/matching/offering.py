@@ -33,7 +33,13 @@ READ_AT_ONCE = 100
 
 
 def new_request(
-    request_id: uuid.UUID, case_id: uuid.UUID, division: str, tier: Tier, minor: bool, requested_at: datetime
+    request_id: uuid.UUID,
+    case_id: uuid.UUID,
+    division: str,
+    tier: Tier,
+    minor: bool,
+    requested_at: datetime,
+    restricted: bool = False,
 ) -> Document:
     return {
         "_id": request_id,
@@ -43,6 +49,7 @@ def new_request(
         "tier": tier.value,
         "rank": tier.rank,
         "minor": minor,
+        "restricted": restricted,
         "requested_at": requested_at,
         "state": "new",
         "offer_id": None,

@@ -75,6 +75,7 @@ def ask_of(request: Document) -> Ask:
         minor=request["minor"],
         requested_at=request["requested_at"],
         asked=frozenset(request["asked"]),
+        restricted=bool(request.get("restricted")),
     )
 
 

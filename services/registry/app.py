@@ -13,7 +13,7 @@ def blueprint(settings: Settings) -> Blueprint:
     """The registry's parts; raises `ValueError` without a master key."""
     if settings.master_key_file is None:
         raise ValueError("the registry needs XINQIAO_MASTER_KEY_FILE: 32 bytes in base64")
-    keys = Keys.read(settings.master_key_file)
+    keys = Keys.read(settings.master_key_file, settings.policies)
     return Blueprint(
         title="Xinqiao registry",
         collections=COLLECTIONS,

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from chassis.sealing import PersonKeys, keyed_hash, read_master_key
 from services.registry.domain.people import Registration, identity_parts
+from services.registry.policy import Policies
 
 
 @dataclass(frozen=True)
 class Keys:
-    """The persons' data keys, and the master key that wraps them."""
+    """The persons' data keys, the master key that wraps them, and the policies in force."""
 
     persons: PersonKeys
     master: bytes
+    policies: Policies = field(default_factory=Policies.load)
 
     @classmethod
-    def read(cls, master_key_file: Path) -> Keys:
+    def read(cls, master_key_file: Path, policy_folder: Path | None = None) -> Keys:
         """From a file that holds 32 bytes in base64."""
         master = read_master_key(master_key_file)
-        return cls(PersonKeys(master), master)
+        return cls(PersonKeys(master), master, Policies.load(policy_folder))
 
     def identity(self, division: str, person: Registration) -> str:
         """The same for the same name and number within a county."""

@@ -57,7 +57,7 @@ class People:
                 await self._ask("POST", "crisis", f"{where}/release")
 
     async def _follow_ups(self) -> None:
-        """What is due, and of some cases the first contact before its time; who is not reached is tried again soon."""
+        """What is due, and of some cases the first contact before its time; who refuses to talk is tried again soon."""
         plans = self._some(await self._ask("GET", "crisis", "/v1/follow-ups?limit=50"), "plans")
         known = sorted(self.done["acknowledged"])
         for case_id in self._rng.sample(known, min(AT_ONCE // 2, len(known))):
@@ -71,14 +71,15 @@ class People:
             first = min(open_ones, key=lambda item: str(item["due_at"]))
             where = f"/v1/cases/{plan['id']}"
             reached = self._rng.random() < 0.5
-            for _ in range(1 if reached else 3):
-                attempt = {"outcome": "reached" if reached else "no_answer"}
-                answer = await self._ask("POST", "crisis", f"{where}/follow-ups/{first['id']}/attempts", attempt)
-                if answer is not None and reached:
-                    self.done["kept"].add(first["id"])
+            # Attempts that follow each other at once count as one, so a supervisor is asked by a refusal.
+            attempt = {"outcome": "reached" if reached else "refused_to_talk"}
+            answer = await self._ask("POST", "crisis", f"{where}/follow-ups/{first['id']}/attempts", attempt)
+            if answer is not None and reached:
+                self.done["kept"].add(first["id"])
             if not reached:
                 soon = (now() + timedelta(seconds=3)).isoformat()
-                decision = {"decision": "continue", "reason": "未联系上，稍后再试", "next_at": soon}
+                decision = {"decision": "continue", "reason": "本人不愿多谈，稍后再试", "next_at": soon}
+                decision["about"] = "follow_up_refused"
                 await self._ask("POST", "crisis", f"{where}/decision", decision)
 
     async def _responders(self) -> None:

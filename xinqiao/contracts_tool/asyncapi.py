@@ -38,6 +38,8 @@ Rules for whoever publishes:
 - A body has at most 65,536 bytes.
 """
 
+_GATEWAY = "What a hotline posted over HTTP, or what the service itself took for one."
+
 
 def _ref(kind: str, name: str) -> Node:
     return {"$ref": f"#/components/{kind}/{name}"}
@@ -233,7 +235,7 @@ def _operations(declared: Declared) -> Node:
             "action": "send",
             "channel": channel,
             "title": f"{producer} publishes {event.TYPE}",
-            "summary": "What a hotline posted to `POST /v1/flags`." if gateway else meaning(event),
+            "summary": _GATEWAY if gateway else meaning(event),
             "tags": [{"name": producer}],
             "messages": message,
             "bindings": {"nats": {"bindingVersion": "0.1.0"}},

@@ -5,11 +5,90 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 
 from chassis.service import Service
-from services.crisis.api import cases, flags, follow_ups, referrals
+from services.crisis.api import (
+    assessments,
+    bereavement,
+    campaigns,
+    cases,
+    chains_notices,
+    concerns,
+    consultations,
+    emergency_plans,
+    expert_groups,
+    experts,
+    fhir,
+    flags,
+    follow_ups,
+    forms,
+    funnel,
+    groups,
+    handovers_medical,
+    hotlines,
+    incidents,
+    incidents_critical,
+    incidents_people,
+    ledger,
+    merging,
+    minors,
+    persons,
+    programmes,
+    queue,
+    receivers,
+    record,
+    records,
+    referrals,
+    risk_register,
+    screenings,
+    self_tests,
+    shifts,
+    tablet,
+    transfers,
+    tree_hole,
+    urgent,
+)
 from services.crisis.api.desk import Desk
 from services.crisis.office import Office
 
-PARTS = (flags, cases, referrals, follow_ups)
+PARTS = (
+    chains_notices,
+    concerns,
+    forms,
+    campaigns,
+    screenings,
+    assessments,
+    self_tests,
+    flags,
+    cases,
+    record,
+    minors,
+    persons,
+    merging,
+    referrals,
+    receivers,
+    transfers,
+    consultations,
+    handovers_medical,
+    fhir,
+    follow_ups,
+    programmes,
+    bereavement,
+    records,
+    tree_hole,
+    queue,
+    shifts,
+    urgent,
+    hotlines,
+    experts,
+    emergency_plans,
+    expert_groups,
+    incidents,
+    incidents_critical,
+    incidents_people,
+    funnel,
+    groups,
+    ledger,
+    risk_register,
+)
 
 
 def routes(app: FastAPI, service: Service, office: Office) -> None:
@@ -19,3 +98,4 @@ def routes(app: FastAPI, service: Service, office: Office) -> None:
     for part in PARTS:
         part.add(router, desk)
     app.include_router(router)
+    tablet.pages(app, office)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from prometheus_client import Histogram
 
 from chassis.clock import now
-from chassis.errors import NotFound
+from chassis.tx import Document
 from contracts.base import Tier
 from contracts.crisis import CaseOutcome, EmergencyService
 from services.crisis import commands, store
@@ -33,6 +33,18 @@ ACKNOWLEDGED = Histogram(
     ["tier"],
     buckets=(30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 86400),
 )
+
+
+Cursor = Annotated[str, Query(pattern=r"^[0-3]\.[0-9]{1,14}\.[0-9a-f]{32}$")]
+
+
+def _cursor(case: Document) -> str:
+    return f"{case['rank']}.{round(case['opened_at'].timestamp() * 1000)}.{case['_id'].hex}"
+
+
+def _place(cursor: str) -> tuple[int, datetime, UUID]:
+    rank, opened_at, key = cursor.split(".")
+    return int(rank), datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(opened_at)), UUID(hex=key)
 
 
 class ToTier(Body):
@@ -58,34 +70,35 @@ def add(router: APIRouter, desk: Desk) -> None:
         tier: Tier | None = None,
         waiting: bool | None = None,
         called: RoleName | None = None,
+        after: Cursor | None = None,
         limit: Limit = 50,
     ) -> dict[str, Any]:
         """Open cases of the caller's division: the most urgent first, then the longest waiting.
 
         `called` is the role that the clock calls at present: a district centre asks for what has come up to it.
+        `after` is the `next` of the page before; it is absent from the last page.
         """
-        found = await store.open_cases(desk.database, caller.division, limit, tier, waiting, called)
-        return {"cases": [view(case) for case in found]}
+        place = _place(after) if after else None
+        found = await store.open_cases(desk.database, caller.division, limit, tier, waiting, called, place)
+        page: dict[str, Any] = {"cases": [view(commands.listed(case, caller)) for case in found]}
+        return page | ({"next": _cursor(found[-1])} if len(found) == limit else {})
 
     @router.get("/attention", tags=["cases"])
     async def list_attention(caller: Officer, limit: Limit = 50) -> dict[str, Any]:
         """Open cases where something that should have happened did not."""
         silent = timedelta(minutes=desk.office.policies.at(now()).responder.silent_minutes)
         found = await store.needing_attention(desk.database, caller.division, limit, now() - silent)
-        return {"cases": [view(case) for case in found]}
+        return {"cases": [view(commands.listed(case, caller)) for case in found]}
 
     @router.get("/cases/{case_id}", tags=["cases"])
     async def get_case(case_id: UUID, caller: Reader) -> dict[str, Any]:
-        case = await desk.database.get("cases", case_id)
-        if case is None or not (commands.in_office(case, caller) or commands.responds(case, caller)):
-            raise NotFound("there is no such case")
-        plan = await desk.database.get("plans", case_id)
-        referral = await desk.database.get("referrals", case["referral_id"]) if case["referral_id"] else None
-        return view(case) | {"plan": view(plan) if plan else None, "referral": view(referral) if referral else None}
+        """The case with its plan and referral; a responder sees the least of it. Each reading is written down."""
+        page = await desk.do(lambda tx: commands.read_case(case_id, caller, tx, desk.office))
+        return page | {name: view(page[name]) for name in ("plan", "referral") if page.get(name)}
 
     @router.post("/cases/{case_id}/acknowledge", tags=["cases"])
     async def acknowledge(case_id: UUID, caller: Officer) -> dict[str, Any]:
-        case = await desk.do(lambda tx: commands.acknowledge(case_id, caller, tx))
+        case = await desk.do(lambda tx: commands.acknowledge(case_id, caller, tx, desk.office))
         clock = case["acknowledgement"]
         ACKNOWLEDGED.labels(case["tier"]).observe((clock["at"] - clock["since"]).total_seconds())
         return case
@@ -125,7 +138,7 @@ def add(router: APIRouter, desk: Desk) -> None:
 
     @router.post("/cases/{case_id}/close", tags=["cases"])
     async def close(case_id: UUID, body: Close, caller: Supervisor) -> dict[str, Any]:
-        return await desk.do(lambda tx: commands.close(case_id, body.outcome, body.reason, caller, tx))
+        return await desk.do(lambda tx: commands.close(case_id, body.outcome, body.reason, caller, tx, desk.office))
 
     @router.post("/cases/{case_id}/contact", tags=["cases"])
     async def reveal(case_id: UUID, body: WithReason, caller: Reader) -> dict[str, Any]:

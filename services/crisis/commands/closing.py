@@ -1,4 +1,4 @@
-"""The responder's part done, and the episode's end."""
+"""The responder's part done, the episode's end, and its beginning again."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ from chassis.auth import Caller
 from chassis.errors import NotAllowed, NotFound
 from chassis.tx import Document, Tx
 from contracts.base import Tier
-from contracts.crisis import (
-    CaseClosed,
-    CaseOutcome,
-    ReferralState,
-)
+from contracts.crisis import CaseClosed, CaseOutcome, CaseReopened
 from services.crisis import store
 from services.crisis.case import (
-    move_referral,
+    draft_referral,
+    end_timers,
     note,
+    plan_follow_ups,
     release_responder,
+    request_responder,
+    start_clock,
 )
+from services.crisis.commands.chains import end_chain
 from services.crisis.commands.emergency import UNCONFIRMED
 from services.crisis.commands.follow_ups import void_plan
-from services.crisis.commands.rights import in_office, responds, seen_case
-from services.crisis.domain.referral import allows
+from services.crisis.commands.minors import check_report
+from services.crisis.commands.referrals import end_around
+from services.crisis.commands.retention import keep_closed, keep_open
+from services.crisis.commands.rights import in_office, known_case, responds, seen_case
+from services.crisis.commands.urgent import drop_urgent
+from services.crisis.domain.case_states import State, allows
+from services.crisis.office import Office
 
 
 async def release(case_id: UUID, caller: Caller, tx: Tx) -> Document:
@@ -30,7 +36,7 @@ async def release(case_id: UUID, caller: Caller, tx: Tx) -> Document:
     case = await store.the_case(tx, case_id)
     if not (in_office(case, caller) or responds(case, caller)):
         raise NotFound("there is no such case")
-    if case["state"] != "open":
+    if case["state"] != State.open:
         raise NotAllowed("the case is closed")
     if case["responder"]["state"] in ("none", "released"):
         return case
@@ -40,7 +46,7 @@ async def release(case_id: UUID, caller: Caller, tx: Tx) -> Document:
     return case
 
 
-async def close(case_id: UUID, outcome: CaseOutcome, reason: str, caller: Caller, tx: Tx) -> Document:
+async def close(case_id: UUID, outcome: CaseOutcome, reason: str, caller: Caller, tx: Tx, office: Office) -> Document:
     """The episode ends: nothing waits any more, and a later flag of the person opens a new case.
 
     Closing ends the follow-ups, so at the tiers that lowering is guarded for most it takes a second person as well.
@@ -50,17 +56,12 @@ async def close(case_id: UUID, outcome: CaseOutcome, reason: str, caller: Caller
         raise NotAllowed("an act in progress has no confirmed contact yet")
     if case["acknowledgement"]["state"] != "acknowledged":
         raise NotAllowed("nobody has acknowledged this case")
+    check_report(case)
     if case["rank"] >= Tier.high.rank and case["acknowledgement"]["by"] == caller.subject:
         raise NotAllowed("closing at this risk takes a second person", status=403)
-    for kind in ("acknowledgement", "emergency"):
-        tx.cancel_timer(kind, case_id)
-    await void_plan(case_id, tx)
-    referral = await tx.get("referrals", case["referral_id"]) if case["referral_id"] else None
-    if referral is not None and allows(ReferralState(referral["state"]), ReferralState.cancelled):
-        move_referral(referral, tx, ReferralState.cancelled, caller.subject, "case_closed")
-        tx.cancel_timer("referral", referral["_id"])
-    release_responder(case, tx)
-    case.update(state="closed", closed_at=tx.now, outcome=outcome.value, decisions_needed=[], lowering=None)
+    await end(case, tx, caller.subject, "case_closed")
+    case.update(state=State.closed.value, closed_at=tx.now, outcome=outcome.value)
+    keep_closed(case, tx, office)
     note(case, tx, "closed", caller.subject, outcome=outcome.value)
     tx.record(
         actor=caller.subject,
@@ -79,9 +80,65 @@ async def close(case_id: UUID, outcome: CaseOutcome, reason: str, caller: Caller
             outcome=outcome,
         )
     )
-    if case["person"] is not None:
-        person = await tx.get("persons", case["person"])
-        if person is not None:
+    for person in await store.persons.persons_of(tx, case):
+        if person["case_id"] == case_id:
             tx.put("persons", {**person, "case_id": None})
+    tx.put("cases", case)
+    return case
+
+
+async def end(case: Document, tx: Tx, by: str, reason: str) -> None:
+    """Whatever the case waits for is over: its timers, plan, chain, referrals and responder."""
+    await void_plan(case["_id"], tx)
+    await drop_urgent(case["_id"], tx)
+    await end_around(case, tx, by, reason)
+    end_chain(case, tx)
+    end_timers(case, tx)
+    release_responder(case, tx)
+    case.update(decisions_needed=[], lowering=None)
+
+
+async def reopen(case_id: UUID, reason: str, caller: Caller, tx: Tx, office: Office) -> Document:
+    """A supervisor opens a closed case again: the clock runs, and the tier's plan, referral and responder come to be.
+
+    Raises `NotAllowed` where the person has another open case, which further flags join.
+    """
+    caller.needs("supervisor")
+    case = await known_case(case_id, caller, tx)
+    if not allows(State(case["state"]), State.open):
+        raise NotAllowed(f"the case is {case['state']}")
+    if (case.get("retention") or {}).get("stripped_at") is not None:
+        raise NotAllowed("what was personal in this case is erased; a new flag opens a new one")
+    persons = await store.persons.persons_of(tx, case)
+    if any(person["case_id"] is not None for person in persons):
+        raise NotAllowed("the person has another open case", reason="another_case_is_open")
+    policy = office.policies.at(tx.now)
+    case.update(
+        state=State.open.value,
+        closed_at=None,
+        outcome=None,
+        policy=policy.version,
+        reopened=case.get("reopened", 0) + 1,
+    )
+    keep_open(case, tx)
+    due_at = start_clock(case, tx, policy)
+    await plan_follow_ups(case, tx, policy)
+    await draft_referral(case, tx, policy, await store.receivers_of(tx, [case["division"][:6]]))
+    request_responder(case, tx, policy)
+    for person in persons:
+        tx.put("persons", {**person, "case_id": case_id})
+    note(case, tx, "reopened", caller.subject)
+    tx.record(
+        actor=caller.subject, action="case_reopened", subject=str(case_id), division=case["division"], reason=reason
+    )
+    tx.emit(
+        CaseReopened(
+            **tx.stamp(case["division"]),
+            case_id=case_id,
+            division=case["division"],
+            tier=Tier(case["tier"]),
+            acknowledge_by=due_at,
+        )
+    )
     tx.put("cases", case)
     return case

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from chassis.auth import Caller
@@ -14,15 +15,34 @@ from services.crisis.office import Office
 OFFICERS = ("duty_officer", "supervisor", "district_centre")
 """The roles that take cases: who is on the line, who watches over the shift, and who is called when both are silent."""
 
+WATCHERS = frozenset({"supervisor", "district_centre"})
+"""The roles that see what lies in the strict class without holding the case."""
+
+
+class Access(StrEnum):
+    """Who of an office may see a case: `strict` are only those who hold it, and those who watch over the shift."""
+
+    ordinary = "ordinary"
+    strict = "strict"
+
 
 async def seen_case(case_id: UUID, caller: Caller, tx: Tx) -> Document:
-    """An open case within the caller's division; what lies outside does not exist."""
-    case = await store.the_case(tx, case_id)
-    if not caller.sees(case["division"]):
-        raise NotFound("there is no such case")
+    """An open case that the caller may work on; what lies outside the caller's division does not exist."""
+    case = await known_case(case_id, caller, tx)
     if case["state"] != "open":
         raise NotAllowed("the case is closed")
     return case
+
+
+async def known_case(case_id: UUID, caller: Caller, tx: Tx) -> Document:
+    """A case that the caller may see whole, open or not; raises `NotFound`, or `NotAllowed` for the strict class."""
+    case = await store.the_case(tx, case_id)
+    inside = caller.sees(case["division"])
+    if (inside and trusted(case, caller)) or await granted(case_id, caller, tx):
+        return case
+    if not inside:
+        raise NotFound("there is no such case")
+    raise NotAllowed("the case is in the strict class: only who holds it sees it", status=403, reason="strict_access")
 
 
 def role_of(caller: Caller) -> str:
@@ -31,8 +51,23 @@ def role_of(caller: Caller) -> str:
 
 
 def in_office(case: Document, caller: Caller) -> bool:
-    """An officer of the case's division."""
-    return bool(caller.roles.intersection(OFFICERS)) and caller.sees(case["division"])
+    """An officer of the case's division who may see it whole."""
+    return bool(caller.roles.intersection(OFFICERS)) and caller.sees(case["division"]) and trusted(case, caller)
+
+
+def trusted(case: Document, caller: Caller) -> bool:
+    """Whether the case's access class lets the caller see it."""
+    if case.get("access", Access.ordinary) != Access.strict:
+        return True
+    return bool(caller.roles & WATCHERS) or case["acknowledgement"]["by"] == caller.subject
+
+
+async def granted(case_id: UUID, caller: Caller, tx: Tx) -> bool:
+    """Whether the caller has used emergency access to this case, and it still holds."""
+    if not caller.roles.intersection(OFFICERS):
+        return False
+    grant = await tx.get("grants", f"{case_id}:{caller.subject}")
+    return grant is not None and grant["until"] > tx.now
 
 
 def responds(case: Document, caller: Caller) -> bool:

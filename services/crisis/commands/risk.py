@@ -1,4 +1,4 @@
-"""Taking a case, and judging its risk: anyone of the office may raise it, and two lower it."""
+"""Judging a case's risk: anyone of the office may raise it, and two lower it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from chassis.auth import Caller
 from chassis.errors import NotAllowed
 from chassis.tx import Document, Tx
 from contracts.base import Tier
-from contracts.crisis import (
-    CaseAcknowledged,
-    RiskLowered,
-)
+from contracts.crisis import RiskLowered
 from services.crisis import store
 from services.crisis.case import (
     note,
@@ -20,35 +17,8 @@ from services.crisis.case import (
     start_clock,
 )
 from services.crisis.commands.emergency import UNCONFIRMED
-from services.crisis.commands.rights import role_of, seen_case
+from services.crisis.commands.rights import seen_case
 from services.crisis.office import Office
-
-
-async def acknowledge(case_id: UUID, caller: Caller, tx: Tx) -> Document:
-    """A named person takes the case; the clock stops. The same person again is no second acknowledgement."""
-    case = await seen_case(case_id, caller, tx)
-    clock = case["acknowledgement"]
-    if clock["state"] == "acknowledged":
-        if clock["by"] == caller.subject:
-            return case
-        raise NotAllowed("another person has acknowledged this case")
-    seconds = int((tx.now - clock["since"]).total_seconds())
-    case["acknowledgement"] = {**clock, "state": "acknowledged", "by": caller.subject, "at": tx.now}
-    tx.cancel_timer("acknowledgement", case_id)
-    note(case, tx, "acknowledged", caller.subject)
-    tx.emit(
-        CaseAcknowledged(
-            **tx.stamp(case["division"]),
-            case_id=case_id,
-            division=case["division"],
-            tier=Tier(case["tier"]),
-            role=role_of(caller),
-            seconds=seconds,
-            on_time=clock["step"] == 0,
-        )
-    )
-    tx.put("cases", case)
-    return case
 
 
 async def raise_risk(case_id: UUID, tier: Tier, reason: str, caller: Caller, tx: Tx, office: Office) -> Document:

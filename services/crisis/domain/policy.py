@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from contracts.base import Answer, Name, Tier
 from contracts.base import Unanswered as NoRating
 from contracts.hotline import RiskFlagged
+from services.crisis.domain.follow_up import Ground, Rules
+from services.crisis.domain.follow_up import Hours as TimesOfDay
 from services.crisis.domain.versions import PolicyPart, Source, Versioned, Versions, load_versions
 from services.crisis.domain.window import readable
 
@@ -41,7 +43,7 @@ def _a_window(window: str) -> str:
     return window
 
 
-def _each_tier(table: dict[Tier, T]) -> dict[Tier, T]:
+def each_tier(table: dict[Tier, T]) -> dict[Tier, T]:
     missing = [tier.value for tier in Tier if tier not in table]
     if missing:
         raise ValueError(f"nothing is said about {', '.join(missing)}")
@@ -127,6 +129,20 @@ class Emergency(PolicyPart):
     confirm_minutes: Minutes
     source: Source
     chain: tuple[Name, ...] = Field(min_length=1)
+    repeat_last: int = Field(default=1, ge=1, description="How many of the chain's last roles are called in turns.")
+    chain_source: Source
+
+    @model_validator(mode="after")
+    def _repeats_what_is_there(self) -> Emergency:
+        if self.repeat_last > len(self.chain):
+            raise ValueError("repeat_last is longer than the chain")
+        return self
+
+    def role(self, step: int) -> str:
+        """Who is called at a step; after the last one the last ones are called again and again."""
+        if step < len(self.chain):
+            return self.chain[step]
+        return self.chain[len(self.chain) - self.repeat_last + (step - len(self.chain)) % self.repeat_last]
 
 
 class Responder(PolicyPart):
@@ -139,9 +155,9 @@ class Responder(PolicyPart):
 class ReferralPolicy(PolicyPart):
     tiers: tuple[Tier, ...]
     tiers_source: Source
-    receive_minutes: Annotated[dict[Tier, Minutes], AfterValidator(_each_tier)]
+    receive_minutes: Annotated[dict[Tier, Minutes], AfterValidator(each_tier)]
     receive_source: Source
-    schedule_minutes: Annotated[dict[Tier, Minutes], AfterValidator(_each_tier)]
+    schedule_minutes: Annotated[dict[Tier, Minutes], AfterValidator(each_tier)]
     schedule_source: Source
     outcome_hours: int = Field(gt=0, le=24 * 90)
     outcome_source: Source
@@ -154,10 +170,49 @@ class FollowUpPolicy(PolicyPart):
 
 
 class Attempts(PolicyPart):
-    most: int = Field(ge=1, le=10)
+    """How one contact is tried. 988 counts three to five attempts before a person is lost."""
+
+    most: int = Field(ge=3, le=5)
     source: Source
     window_hours: Hours
     window_source: Source
+    interval_minutes: Minutes
+    interval_source: Source
+    earliest: time
+    latest: time
+    hours_source: Source
+
+    @model_validator(mode="after")
+    def _fit(self) -> Attempts:
+        if self.earliest >= self.latest:
+            raise ValueError("earliest has to lie before latest, on one day")
+        if (self.most - 1) * self.interval_minutes > self.window_hours * 60:
+            raise ValueError("so many attempts at this interval do not fit in the window")
+        return self
+
+    def rules(self, around_the_clock: bool, wish: TimesOfDay | None = None) -> Rules:
+        """The person's own hours come before the district's; an act in progress, or a set time, knows no hours."""
+        hours = None if around_the_clock else wish or TimesOfDay(self.earliest, self.latest)
+        window, interval = timedelta(hours=self.window_hours), timedelta(minutes=self.interval_minutes)
+        return Rules(self.most, interval, window, hours)
+
+
+class LostContact(PolicyPart):
+    """From how many missed contacts in a row on somebody has to go there."""
+
+    misses: Annotated[dict[Tier, Annotated[int, Field(ge=1, le=10)]], AfterValidator(each_tier)]
+    source: Source
+
+
+class Ending(PolicyPart):
+    """On which grounds a follow-up may end."""
+
+    grounds: tuple[Ground, ...]
+    source: Source
+    reduced_tiers: frozenset[Tier]
+    reduced_source: Source
+    longest_hours: Annotated[dict[Tier, Hours], AfterValidator(each_tier)]
+    longest_source: Source
 
 
 class Intake(PolicyPart):
@@ -170,12 +225,14 @@ class Policy(Versioned):
 
     intake: Intake
     tiering: Tiering
-    acknowledgement: Annotated[dict[Tier, Annotated[tuple[Step, ...], Field(min_length=1)]], AfterValidator(_each_tier)]
+    acknowledgement: Annotated[dict[Tier, Annotated[tuple[Step, ...], Field(min_length=1)]], AfterValidator(each_tier)]
     emergency: Emergency
     responder: Responder
     referral: ReferralPolicy
-    follow_up: Annotated[dict[Tier, FollowUpPolicy], AfterValidator(_each_tier)]
+    follow_up: Annotated[dict[Tier, FollowUpPolicy], AfterValidator(each_tier)]
     attempts: Attempts
+    lost_contact: LostContact
+    ending: Ending
 
     def step(self, tier: Tier, number: int) -> Step:
         """The chain's step; the last one repeats for ever."""

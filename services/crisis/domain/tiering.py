@@ -19,6 +19,8 @@ class Finding:
     tier: Tier
     evidence: tuple[str, ...]
     assessment_needed: bool
+    unasked: tuple[str, ...] = ()
+    """The questions about the danger that nobody asked."""
 
 
 def assess(flag: RiskFlagged, policy: Policy) -> Finding:
@@ -39,7 +41,8 @@ def assess(flag: RiskFlagged, policy: Policy) -> Finding:
     if unanswered:
         held.append((rules.unanswered.tier, f"unanswered:{','.join(unanswered)}"))
     tier = Tier.highest([Tier.low, *(tier for tier, _ in held)])
-    return Finding(tier, tuple(reason for _, reason in held), bool(unanswered))
+    unasked = tuple(q for q in rules.unanswered.questions if getattr(flag, q) is Answer.not_asked)
+    return Finding(tier, tuple(reason for _, reason in held), bool(unanswered), unasked)
 
 
 def _from_instrument(flag: RiskFlagged, policy: Policy) -> list[tuple[Tier, str]]:

@@ -24,17 +24,40 @@ COLLECTIONS: dict[str, list[Any]] = {
     "cases": [
         index("state", "division", "-rank", "opened_at"),
         index("flags.id"),
-        index("state", "acknowledgement.state", "acknowledgement.due_at"),
+        index("flags.contact"),
+        index(
+            "division",
+            "report.state",
+            "report.since",
+            name="reports",
+            partialFilterExpression={"report.since": {"$type": "date"}},
+        ),
+        # Who is called in a chain, and who holds it; a case without a chain is in neither.
+        index("chain.called", sparse=True),
+        index("chain.holder", sparse=True),
+        # What waits for a named person, and nothing else, in the order in which it is given out.
+        index(
+            "-rank",
+            "acknowledgement.since",
+            "_id",
+            "division",
+            name="queue",
+            partialFilterExpression={"state": "open", "acknowledgement.state": "waiting"},
+        ),
+        index("held_by", "state", "-rank", partialFilterExpression={"held_by": {"$type": "string"}}),
         index("responder.request_id"),
     ],
     "persons": [],
-    "plans": [index("follow_ups.state", "follow_ups.due_at")],
-    "referrals": [index("case_id"), index("organisation_id", "state")],
-    "contacts": [index("case_id")],
+    "plans": [index("division", "window_until", "_id", partialFilterExpression={"window_until": {"$type": "date"}})],
+    "referrals": [index("case_id"), index("division"), index("organisation_id", "state"), index("organisation_id", "slot.week")],
+    "contacts": [index("case_id"), index("same.phone", sparse=True), index("same.name", sparse=True)],
     "person_keys": [],
     "divisions": [],
     "organisations": [index("receives", "county")],
 }
+
+Place = tuple[int, datetime, UUID]
+"""Where a case stands in the list of open cases: its rank, when it was opened, its id."""
 
 
 async def the_case(tx: Tx, case_id: UUID) -> Document:
@@ -74,15 +97,16 @@ async def knows_divisions(tx: Tx) -> bool:
     return bool(await tx.find("divisions", {}, limit=1))
 
 
-async def case_of_flag(database: Database, flag_id: UUID) -> Document | None:
-    found = await database.find("cases", {"flags.id": flag_id}, limit=1)
-    return found[0] if found else None
-
-
 async def open_cases(
-    database: Database, division: str, limit: int, tier: Tier | None, waiting: bool | None, called: str | None
+    database: Database,
+    division: str,
+    limit: int,
+    tier: Tier | None,
+    waiting: bool | None,
+    called: str | None,
+    after: Place | None = None,
 ) -> list[Document]:
-    """Open cases of a division, the most urgent first and the longest waiting within a tier."""
+    """Open cases of a division, the most urgent first and the longest waiting within a tier; those after a place."""
     query: Document = {"state": "open", "division": under(division)}
     if tier is not None:
         query["tier"] = tier.value
@@ -90,7 +114,15 @@ async def open_cases(
         query["acknowledgement.state"] = "waiting" if waiting else "acknowledged"
     if called is not None:
         query |= {"acknowledgement.state": "waiting", "acknowledgement.role": called}
-    return await database.find("cases", query, sort=[("rank", -1), ("opened_at", 1)], limit=limit)
+    if after is not None:
+        rank, opened_at, key = after
+        same = {"rank": rank, "opened_at": opened_at}
+        query["$or"] = [
+            {"rank": {"$lt": rank}},
+            {"rank": rank, "opened_at": {"$gt": opened_at}},
+            {**same, "_id": {"$gt": key}},
+        ]
+    return await database.find("cases", query, sort=[("rank", -1), ("opened_at", 1), ("_id", 1)], limit=limit)
 
 
 async def needing_attention(database: Database, division: str, limit: int, silent_since: datetime) -> list[Document]:
@@ -104,15 +136,10 @@ async def needing_attention(database: Database, division: str, limit: int, silen
             {"responder.state": "requested", "responder.since": {"$lte": silent_since}},
             {"emergency.state": {"$in": ["required", "called", "unconfirmed"]}},
             {"decisions_needed.0": {"$exists": True}},
+            {"report.state": "required"},
         ],
     }
     return await database.find("cases", query, sort=[("rank", -1), ("opened_at", 1)], limit=limit)
-
-
-async def due_follow_ups(database: Database, division: str, limit: int) -> list[Document]:
-    """Plans with a follow-up that is due, those of the oldest cases first."""
-    query: Document = {"division": under(division), "follow_ups.state": "due"}
-    return await database.find("plans", query, sort=[("_id", 1)], limit=limit)
 
 
 async def referrals_for(database: Database, organisation: UUID, states: list[str], limit: int) -> list[Document]:

@@ -50,6 +50,7 @@ class Ask:
     minor: bool
     requested_at: datetime
     asked: frozenset[uuid.UUID] = frozenset()
+    restricted: bool = False
 
     @property
     def urgency(self) -> tuple[int, datetime, uuid.UUID]:
@@ -76,11 +77,13 @@ class Person:
         return (self.called_at.timestamp() if self.called_at else 0.0), self.id
 
 
-def qualifies(person: Person, tier: Tier, minor: bool, policy: Policy) -> bool:
-    """Whether a person may answer such a case at all."""
+def qualifies(person: Person, tier: Tier, minor: bool, policy: Policy, restricted: bool = False) -> bool:
+    """Whether a person may answer such a case at all; a restricted one is never for an ordinary volunteer."""
     if not person.active or (policy.training.required and not person.trained):
         return False
     if minor and not policy.minors.includes(person.person_types, person.qualifications):
+        return False
+    if restricted and not policy.restricted.includes(person.person_types, person.qualifications):
         return False
     return policy.tiers[tier].includes(person.person_types, person.qualifications)
 
@@ -120,7 +123,7 @@ class Board:
         self._rosters: dict[uuid.UUID, set[str]] = {}
         self._lines: dict[str, list[Entry]] = {}
         self._in_order: set[str] = set()
-        self._reasons: dict[tuple[str, Tier, bool], NobodyLeft] = {}
+        self._reasons: dict[tuple[str, Tier, bool, bool], NobodyLeft] = {}
         self.areas: set[str] = set()
         """The areas that were read: every turn of duty of now whose roster covers them or lies within."""
         self.unread: dict[uuid.UUID, None] = {}
@@ -180,7 +183,7 @@ class Board:
         `everybody_busy` is certain from the first who may answer and was not asked; the other two are certain once
         nobody is unread.
         """
-        key = (ask.division, ask.tier, ask.minor)
+        key = (ask.division, ask.tier, ask.minor, ask.restricted)
         if not ask.asked and key in self._reasons:
             return self._reasons[key]
         widest = policy.area.digits[-1]
@@ -215,7 +218,7 @@ class Board:
 
     def _may(self, person: Person, ask: Ask, level: int, policy: Policy) -> bool:
         return (
-            qualifies(person, ask.tier, ask.minor, policy)
+            qualifies(person, ask.tier, ask.minor, policy, ask.restricted)
             and nearness(ask.division, person.division, self._rosters.get(person.id, ())) >= level
         )
 

@@ -73,6 +73,7 @@ class Policy(_Part):
     training: Training
     tiers: dict[Tier, TierRule]
     minors: Who
+    restricted: Who
     area: Area
     waiting: Waiting
 

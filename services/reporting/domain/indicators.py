@@ -115,6 +115,15 @@ def _table() -> tuple[Indicator, ...]:
         "Caller of 18 or older, or of unknown age",
     )
     add("cases.total", "新建个案", "cases opened", "当日新建的个案数", "Cases opened, all tiers", sum_of=tiers)
+    add(
+        "cases.merged",
+        "合并的重复个案",
+        "cases merged",
+        "与同一人的另一个案合并的个案数；不重复的个案为新建减合并加拆分",
+        "Cases that were another one's double; distinct cases are those opened, less these, and those split off",
+    )
+    add("cases.split", "拆分出的个案", "cases split off", "从已有个案拆出的个案数", "Begun with others' flags")
+    add("cases.reopened", "重新打开的个案", "cases reopened", "结案后重新打开的次数", "Closed cases opened again")
     joined_what = ("并入已有未结个案的预警", "Flags that joined an open case")
     joined = breakdown("joined.channel", CHANNELS, "并案预警", "flags joined", joined_what)
     add("joined.total", "并案预警", "flags joined", "并入已有未结个案的预警数", joined_what[1], sum_of=joined)
@@ -218,6 +227,12 @@ def _table() -> tuple[Indicator, ...]:
         sum_of=("follow_ups.kept", "follow_ups.missed"),
     )
     add("follow_ups.attempts", "随访尝试", "attempts", "已了结随访的联系尝试次数", "Attempts of concluded follow-ups")
+
+    add("reports.required", "应作强制报告", "reports required", "发现或疑似侵害未成年人的次数", "Harm to a minor")
+    made = {"on_time": ("按时", "on time"), "late": ("超时", "late")}
+    what_made = ("已向公安机关作出的强制报告", "Mandatory reports made to the police")
+    made_paths = breakdown("reports.made", made, "强制报告", "mandatory reports", what_made)
+    add("reports.made.total", "强制报告", "mandatory reports", what_made[0], what_made[1], sum_of=made_paths)
 
     add("responders.offered", "派单", "responders offered", "向响应人员派单的次数", "Offers made to responders")
     add("responders.accepted", "接单", "offers accepted", "响应人员接单的次数", "Offers accepted")

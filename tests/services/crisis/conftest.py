@@ -9,6 +9,13 @@ import httpx
 import pytest
 
 from tests.services.crisis.world import Keys, MovedClock, World, make_app
+from tests.support.emptied import make_empty
+
+
+@pytest.fixture
+def database_name() -> str:
+    """One database for all tests of the office, which `world` empties for each."""
+    return "test_crisis"
 
 
 @pytest.fixture
@@ -21,7 +28,7 @@ async def world(mongod: str, database_name: str, keys: Keys) -> AsyncIterator[Wo
     """An office that knows its divisions and hospitals, and has seen nothing yet."""
     database = MovedClock(mongod, "crisis", database_name)
     made = World(database, keys)
-    await database.prepare(made.blueprint.collections, 30)
+    await make_empty(database, mongod, made.blueprint.collections)
     await made.settle_in()
     yield made
     database.close()

@@ -147,15 +147,17 @@ def test_the_higher_the_tier_the_sooner_somebody_has_to_acknowledge() -> None:
 LEGAL = """
 drafted: sent cancelled
 sent: received expired cancelled
-received: accepted declined expired cancelled
-accepted: scheduled attended cancelled
-scheduled: scheduled attended unattended cancelled
+received: accepted declined expired revoked
+accepted: scheduled attended revoked
+scheduled: scheduled attended unattended revoked
 attended: completed
-unattended: scheduled cancelled
-declined: sent cancelled
-expired: sent cancelled
+unattended: scheduled revoked
+declined: sent bounced cancelled
+expired: sent bounced cancelled
+bounced: sent cancelled
 completed:
 cancelled:
+revoked:
 """
 
 

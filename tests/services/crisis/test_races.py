@@ -92,8 +92,8 @@ async def test_two_officers_acknowledge_and_one_has_the_case(world: World, repli
     results = await at_once(
         world,
         replica,
-        lambda tx: commands.acknowledge(key, OFFICER, tx),
-        lambda tx: commands.acknowledge(key, OTHER_OFFICER, tx),
+        lambda tx: commands.acknowledge(key, OFFICER, tx, world.office),
+        lambda tx: commands.acknowledge(key, OTHER_OFFICER, tx, world.office),
     )
     assert sorted(isinstance(result, NotAllowed) for result in results) == [False, True]
     assert len(world.emitted(CaseAcknowledged)) == 1
@@ -116,7 +116,7 @@ async def test_a_flag_that_comes_while_the_case_is_closed_is_not_lost(world: Wor
         world,
         replica,
         taking(world, flag),
-        lambda tx: commands.close(key, CaseOutcome.risk_reduced, "会商决定", SUPERVISOR, tx),
+        lambda tx: commands.close(key, CaseOutcome.risk_reduced, "会商决定", SUPERVISOR, tx, world.office),
     )
     assert taken is None
     case = await world.case_of(flag.id)
@@ -153,7 +153,9 @@ async def test_an_acknowledgement_in_the_moment_in_which_the_time_runs_out(world
     key = (await world.flag(caller=person(), **HIGH))["_id"]
     world.database.ahead += timedelta(minutes=16)
     due = world.blueprint.timers["acknowledgement"]
-    taken, _ = await at_once(world, replica, lambda tx: commands.acknowledge(key, OFFICER, tx), lambda tx: due(key, tx))
+    taken, _ = await at_once(
+        world, replica, lambda tx: commands.acknowledge(key, OFFICER, tx, world.office), lambda tx: due(key, tx)
+    )
     assert not isinstance(taken, Exception)
     assert (await world.case(key))["acknowledgement"]["state"] == "acknowledged"
     assert f"acknowledgement:{key}" not in await world.timers()

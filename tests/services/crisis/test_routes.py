@@ -21,6 +21,7 @@ from tests.services.crisis.world import (
     IMMINENT,
     MODERATE,
     NEIGHBOUR,
+    SUPERVISOR,
     TOWN,
     World,
     person,
@@ -180,20 +181,23 @@ async def test_a_case_goes_its_way_over_http(world: World, client: httpx.AsyncCl
 
 async def test_follow_ups_are_listed_attempted_and_decided_over_http(world: World, client: httpx.AsyncClient) -> None:
     key = (await world.flag(caller=person(), **HIGH))["_id"]
+    await world.acknowledge(key)
     officer, supervisor = world.keys.token("duty_officer"), world.keys.token("supervisor")
-    assert (await client.get("/v1/follow-ups", headers=officer)).json() == {"plans": []}
-    await world.fire(f"follow_up:{key}")
+    nothing: dict[str, Any] = {"plans": [], "next": None}
+    assert (await client.get("/v1/follow-ups", headers=officer)).json() == nothing
+    await world.until_due(key)
     (plan,) = (await client.get("/v1/follow-ups", headers=officer)).json()["plans"]
     assert plan["id"] == str(key)
     elsewhere = world.keys.token("duty_officer", division=NEIGHBOUR)
-    assert (await client.get("/v1/follow-ups", headers=elsewhere)).json() == {"plans": []}
+    assert (await client.get("/v1/follow-ups", headers=elsewhere)).json() == nothing
     due = f"follow-ups/{plan['follow_ups'][0]['id']}/attempts"
     assert (await send(client, key, due, {"outcome": "shouted"}, officer)).json()["field"] == "body.outcome"
     is_problem(await send(client, key, f"follow-ups/{new_id()}/attempts", {"outcome": "reached"}, officer), 404)
     is_problem(await send(client, key, "decision", {"decision": "end_follow_up", **REASON}, supervisor), 409)
-    for _ in range(3):
-        answer = await send(client, key, due, {"outcome": "no_answer"}, officer)
-    assert answer.json()["follow_ups"][0]["state"] == "missed"
+    item = UUID(plan["follow_ups"][0]["id"])
+    await world.try_each(key, item, "no_answer", "no_answer")
+    assert (await send(client, key, due, {"outcome": "no_answer"}, officer)).json()["follow_ups"][0]["state"] == "due"
+    await world.try_each(key, item, "no_answer")
     is_problem(await send(client, key, due, {"outcome": "reached"}, officer), 409)
     (waiting,) = (await client.get("/v1/attention", headers=officer)).json()["cases"]
     assert waiting["decisions_needed"] == ["follow_up_missed"]
@@ -203,7 +207,8 @@ async def test_follow_ups_are_listed_attempted_and_decided_over_http(world: Worl
     for moment in ("9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+14:00", "2020-01-01T00:00:00Z"):
         late = {"decision": "visit", "next_at": moment, **REASON}
         is_problem(await send(client, key, "decision", late, supervisor), 422, "next_at")
-    decided = await send(client, key, "decision", {"decision": "end_follow_up", **REASON}, supervisor)
+    tomorrow = {"decision": "visit", "next_at": (world.now + timedelta(days=1)).isoformat(), **REASON}
+    decided = await send(client, key, "decision", tomorrow, supervisor)
     assert decided.json()["decisions_needed"] == []
     assert (await client.get("/v1/attention", headers=officer)).json()["cases"] == []
 
@@ -215,7 +220,7 @@ async def test_the_list_of_cases_is_the_callers_own_the_most_urgent_first(
     town = await world.flag(division=TOWN, caller=person(2), **IMMINENT)
     later = await world.flag(caller=person(3), **HIGH)
     await world.flag(NEIGHBOUR, caller=person(4), **IMMINENT)
-    await world.acknowledge(later["_id"])
+    await world.acknowledge(later["_id"], SUPERVISOR)
 
     async def listed(query: str = "", **claims: Any) -> list[str]:
         headers = world.keys.token("duty_officer", **claims)

@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
-from uuid import uuid4
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -29,7 +28,8 @@ from contracts.crisis import (
     RiskRaised,
 )
 from services.crisis import commands
-from services.crisis.domain.referral import allows
+from services.crisis.domain.follow_up import Ground
+from services.crisis.domain.referral import ACCEPTED, WAITING, allows
 from tests.services.crisis.world import (
     BY_TIER,
     OFFICER,
@@ -42,11 +42,13 @@ from tests.services.crisis.world import (
     a_flag,
     person,
 )
+from tests.support.emptied import make_empty
 
 people = st.integers(1, 3)
 officers = st.sampled_from([OFFICER, OTHER_OFFICER, SUPERVISOR, OTHER_SUPERVISOR])
 supervisors = st.sampled_from([SUPERVISOR, OTHER_SUPERVISOR])
 tiers = st.sampled_from(list(Tier))
+grounds = st.sampled_from(list(Ground))
 UNCONFIRMED = ("required", "called", "unconfirmed")
 
 
@@ -71,9 +73,9 @@ class OfficeAtWork(RuleBasedStateMachine):
         return self.runner.run(run())
 
     async def open(self) -> World:
-        database = MovedClock(self.uri, "crisis", f"states_{uuid4().hex[:12]}")
+        database = MovedClock(self.uri, "crisis", "test_states")
         world = World(database, Keys(Path(self.folder.name)))
-        await database.prepare(world.blueprint.collections, 30)
+        await make_empty(database, self.uri, world.blueprint.collections)
         await world.settle_in()
         world.events.clear()
         return world
@@ -194,7 +196,7 @@ class OfficeAtWork(RuleBasedStateMachine):
         self.ask(lambda: self.world.do(lambda tx: commands.cancel_referral(case["_id"], "不再需要", caller, tx)))
 
     @precondition(lambda self: self.taken)
-    @rule(data=st.data(), outcome=st.sampled_from(["reached", "no_answer"]), place=st.integers(0, 9))
+    @rule(data=st.data(), outcome=st.sampled_from(["reached", "no_answer", "refused_to_talk"]), place=st.integers(0, 9))
     def attempt(self, data: st.DataObject, outcome: str, place: int) -> None:
         case = self.pick(data)
         items = self.wait(self.world.follow_ups(case["_id"]))
@@ -204,12 +206,12 @@ class OfficeAtWork(RuleBasedStateMachine):
             self.ask(lambda: self.world.attempt(case["_id"], item["id"], outcome))
 
     @precondition(lambda self: self.taken)
-    @rule(data=st.data(), decision=st.sampled_from(["continue", "refer", "end_follow_up"]))
-    def decide(self, data: st.DataObject, decision: str) -> None:
+    @rule(data=st.data(), decision=st.sampled_from(["continue", "refer", "end_follow_up"]), ground=grounds)
+    def decide(self, data: st.DataObject, decision: str, ground: Ground) -> None:
         case = self.pick(data)
         about = next(iter(case["decisions_needed"]), None)
         next_at = self.world.now + timedelta(hours=5)
-        self.ask(lambda: self.world.decide(case["_id"], decision, next_at=next_at, about=about))
+        self.ask(lambda: self.world.decide(case["_id"], decision, next_at=next_at, about=about, ground=ground))
 
     @precondition(lambda self: self.taken)
     @rule(data=st.data(), officer=officers, caller=supervisors, referred=st.booleans())
@@ -246,6 +248,8 @@ class OfficeAtWork(RuleBasedStateMachine):
             self.timers_fit(case, plans.get(case["_id"]), referrals, timers)
             self.what_the_tier_asks_for_is_there(case, plans.get(case["_id"]), referrals)
         orphans = timers - {f"{kind}:{key}" for key in cases for kind in ("acknowledgement", "emergency", "follow_up")}
+        tellings = await world.database.find("tellings", {})
+        orphans -= {f"telling:{one['_id']}" for one in tellings if cases[one["case_id"]]["state"] == "open"}
         assert orphans <= {f"referral:{key}" for key in referrals}
         self.events_fit(cases, await self.audit_log_holds())
 
@@ -272,7 +276,7 @@ class OfficeAtWork(RuleBasedStateMachine):
         }
         for referral in referrals.values():
             if referral["case_id"] == key:
-                waits[f"referral:{referral['_id']}"] = referral["state"] in ("sent", "received")
+                waits[f"referral:{referral['_id']}"] = is_open and referral["state"] in WAITING | ACCEPTED
         assert {timer: timer in timers for timer in waits} == waits
         assert is_open or not any(waits.values())
 

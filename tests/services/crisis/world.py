@@ -32,7 +32,11 @@ from contracts.hotline import RiskFlagged
 from contracts.registry import Division, DivisionsListed, OrganisationKind, OrganisationRegistered
 from services.crisis import commands
 from services.crisis.app import blueprint
+from services.crisis.case import follow_up_rules
+from services.crisis.commands.referrals import Feedback
+from services.crisis.domain.follow_up import Ground, next_attempt_from
 from services.crisis.domain.matters import Decision
+from services.crisis.domain.referral import Medication, NextStep, OutcomeCode
 from services.crisis.office import Office, open_office
 
 T = TypeVar("T")
@@ -59,6 +63,9 @@ OTHER_OFFICER = Caller("officer-b", frozenset({"duty_officer"}), COUNTY)
 SUPERVISOR = Caller("supervisor-a", frozenset({"supervisor"}), COUNTY)
 OTHER_SUPERVISOR = Caller("supervisor-b", frozenset({"supervisor"}), COUNTY)
 STRANGER = Caller("officer-x", frozenset({"duty_officer", "supervisor"}), NEIGHBOUR)
+
+
+FEEDBACK = Feedback(OutcomeCode.outpatient_treatment, NextStep.follow_up, Medication.unknown)
 
 
 def receiver(organisation: UUID) -> Caller:
@@ -230,6 +237,28 @@ class World:
     async def timers(self) -> set[str]:
         return {timer["_id"] for timer in await self.database.find("timers", {})}
 
+    async def until_due(self, case_id: UUID) -> Document:
+        """Let time pass until the next follow-up of a case is due, whatever the time of day is now."""
+        while not (due := [item for item in await self.follow_ups(case_id) if item["state"] == "due"]):
+            moment = min(item["due_at"] for item in await self.follow_ups(case_id) if item["state"] == "planned")
+            await self.pass_time(max(moment - self.now, timedelta(0)) + timedelta(seconds=1))
+        return due[0]
+
+    async def try_each(self, case_id: UUID, follow_up_id: UUID, *outcomes: str) -> Document:
+        """Attempts with these outcomes, each at the first time at which it counts."""
+        plan: Document | None = None
+        for outcome in outcomes:
+            item = next(one for one in await self.follow_ups(case_id) if one["id"] == follow_up_id)
+            case, plan = await self.case(case_id), await self.database.get("plans", case_id)
+            assert plan is not None
+            rules = follow_up_rules(plan, case, self.office.policies.of(plan["policy"]), item)
+            start = max(next_attempt_from(item, rules) or self.now, self.now)
+            start = rules.hours.following(start) if rules.hours else start
+            await self.pass_time(start - self.now + timedelta(seconds=1))
+            plan = await self.attempt(case_id, follow_up_id, outcome)
+        assert plan is not None
+        return plan
+
     # What is in the books
 
     async def case(self, case_id: UUID) -> Document:
@@ -263,9 +292,9 @@ class World:
         return await self.database.transact(command)
 
     async def acknowledge(self, case_id: UUID, caller: Caller = OFFICER) -> Document:
-        return await self.do(lambda tx: commands.acknowledge(case_id, caller, tx))
+        return await self.do(lambda tx: commands.acknowledge(case_id, caller, tx, self.office))
 
-    async def refer(self, case_id: UUID, organisation_id: UUID | None = None, caller: Caller = OFFICER) -> Document:
+    async def refer(self, case_id: UUID, organisation_id: UUID | None = None, caller: Caller = SUPERVISOR) -> Document:
         return await self.do(
             lambda tx: commands.refer(case_id, organisation_id, "没有联系上本人", caller, tx, self.office)
         )
@@ -275,13 +304,22 @@ class World:
         caller = receiver(referral["organisation_id"])
         return await self.do(
             lambda tx: commands.answer_referral(
-                referral["_id"], state, more.get("reason", "没有床位"), more.get("at"), caller, tx, self.office
+                referral["_id"],
+                state,
+                more.get("reason", "没有床位"),
+                more.get("at"),
+                caller,
+                tx,
+                self.office,
+                more.get("feedback", FEEDBACK if state is ReferralState.completed else None),
             )
         )
 
-    async def attempt(self, case_id: UUID, follow_up_id: UUID, outcome: str, caller: Caller = OFFICER) -> Document:
+    async def attempt(
+        self, case_id: UUID, follow_up_id: UUID, outcome: str, caller: Caller = OFFICER, **more: Any
+    ) -> Document:
         return await self.do(
-            lambda tx: commands.record_attempt(case_id, follow_up_id, outcome, caller, tx, self.office)
+            lambda tx: commands.record_attempt(case_id, follow_up_id, outcome, caller, tx, self.office, **more)
         )
 
     async def decide(self, case_id: UUID, decision: str, **more: Any) -> Document:
@@ -291,23 +329,26 @@ class World:
                 Decision(decision),
                 "会商决定",
                 more.get("next_at"),
-                SUPERVISOR,
+                more.get("caller", SUPERVISOR),
                 tx,
                 self.office,
                 more.get("about"),
+                ground=Ground(more["ground"]) if "ground" in more else None,
+                override_reason=more.get("override_reason"),
             )
         )
 
     async def close(self, case_id: UUID, caller: Caller = SUPERVISOR) -> Document:
-        return await self.do(lambda tx: commands.close(case_id, CaseOutcome.risk_reduced, "会商决定", caller, tx))
+        return await self.do(
+            lambda tx: commands.close(case_id, CaseOutcome.risk_reduced, "会商决定", caller, tx, self.office)
+        )
 
 
 def organisation(ident: UUID, division: str, **more: Any) -> OrganisationRegistered:
     """An institution that receives referrals."""
-    said = {"revision": 1, "name": "测试医院", "receives_referrals": True, **more}
-    return OrganisationRegistered(
-        **stamp(), organisation_id=ident, kind=OrganisationKind.hospital, division=division, **said
-    )
+    kind = OrganisationKind.hospital
+    said = {"revision": 1, "name": "测试医院", "receives_referrals": True, "kind": kind, **more}
+    return OrganisationRegistered(**stamp(), organisation_id=ident, division=division, **said)
 
 
 def stamp(division: str = COUNTY) -> dict[str, Any]:

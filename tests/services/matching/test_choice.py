@@ -67,6 +67,25 @@ def test_a_minors_case_asks_for_more() -> None:
     assert qualifies(a_person((5,), (4,)), Tier.moderate, True, POLICY)
 
 
+@pytest.mark.parametrize("tier", Tier)
+def test_a_case_of_the_strict_class_asks_no_ordinary_volunteer(tier: Tier) -> None:
+    for code in (1, 4, 5, 6, 7, 8):
+        assert not qualifies(a_person((code,)), tier, False, POLICY, restricted=True)
+    assert not qualifies(a_person((5,), (3,)), tier, True, POLICY, restricted=True)
+    assert qualifies(a_person((3,), (1,)), tier, True, POLICY, restricted=True)
+
+
+def test_of_a_restricted_request_the_nearest_volunteer_is_passed_over() -> None:
+    board = Board()
+    volunteer, doctor = a_person((1, 5)), a_person((3,), (1,))
+    for one in (volunteer, doctor):
+        board.add_roster(one.id, "370812")
+        board.put(one)
+    for restricted, expected in ((False, {volunteer.id, doctor.id}), (True, {doctor.id})):
+        ask = Ask(uuid.uuid4(), "370812", Tier.moderate, False, START, restricted=restricted)
+        assert {person.id for person, _ in board.candidates(ask, POLICY)} == expected
+
+
 def test_a_student_answers_no_case() -> None:
     assert not any(qualifies(a_person((7,)), tier, minor, POLICY) for tier in Tier for minor in (False, True))
 
