@@ -24,6 +24,7 @@ from services.crisis.commands import (
     referrals_accompanied,
     referrals_consent,
     retention,
+    retention_registers,
     shifts,
     shifts_hand_over,
     shifts_watch,
@@ -58,6 +59,7 @@ def blueprint(settings: Settings) -> Blueprint:
             minors.REPORT: partial(minors.report_due, office=office),
             "programme": partial(programme.programme_due, office=office),
             retention.TIMER: partial(retention.retention_due, office=office),
+            retention_registers.TIMER: partial(retention_registers.registers_due, office=office),
             "shift": partial(shifts.shift_due, office=office),
             "supervision": partial(shifts_watch.supervision_due, office=office),
             shifts_hand_over.TIMER: partial(shifts_hand_over.hand_over_due, office=office),
@@ -68,6 +70,7 @@ def blueprint(settings: Settings) -> Blueprint:
             incidents_critical.TIMER: partial(incidents_critical.report_due, office=office),
         },
         routes=lambda app, service: api.routes(app, service, office),
+        prepare=lambda service: service.database.transact(retention_registers.arm),
     )
 
 

@@ -35,6 +35,11 @@ UNANSWERED = ("requested", "offered", "coordinator")
 """A responder is asked for, and nobody has taken the call."""
 
 
+def seal_key(case: Document) -> Any:
+    """Under whose key what is personal is sealed: the person's, or the first flag's about a person unknown."""
+    return case["person"] or case["flags"][0]["id"]
+
+
 def note(case: Document, tx: Tx, kind: str, by: str, **details: Any) -> None:
     """Add to the case's timeline; only ids, codes and roles."""
     case["timeline"] = [*case["timeline"], {"at": tx.now, "kind": kind, "by": by, **details}][-TIMELINE_LENGTH:]

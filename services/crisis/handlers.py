@@ -311,7 +311,7 @@ async def _keep_contact(case: Document, flag: RiskFlagged, tx: Tx, office: Offic
             "case_id": case["_id"],
             "person": person,
             "sealed": sealed,
-            "same": compared(fields, office.pseudonym),
+            "same": compared(fields, office.digest),
             "at": tx.now,
         },
     )

@@ -11,6 +11,7 @@ from chassis.sealing import Envelope, PersonKeys, keyed_hash, read_master_key
 from services.crisis.domain.campaigns_policy import CampaignPolicy
 from services.crisis.domain.chains_policy import ChainsPolicy, ConcernsPolicy
 from services.crisis.domain.forms import Forms, load_forms
+from services.crisis.domain.identity import plain
 from services.crisis.domain.incidents_policy import IncidentPolicy
 from services.crisis.domain.instruments import CarePolicy, Catalogue, catalogue
 from services.crisis.domain.ledger_policy import LedgerPolicy
@@ -37,6 +38,8 @@ class Office:
     envelope: Envelope
     pseudonym: Callable[[str], str]
     """A person's identifier, a telephone number for example, to the pseudonym under which this service knows it."""
+    digest: Callable[[str], str]
+    """A keyed hash of what was said: tells whether the same is said again, and nothing about what it was."""
     programmes: Versions[ProgrammesPolicy]
     records: Versions[RecordsPolicy]
     tree_hole: Versions[TreeHolePolicy]
@@ -61,7 +64,8 @@ def open_office(policy_folder: Path | None, master_key_file: Path, sealing_key_f
         forms=load_forms(),
         keys=PersonKeys(master_key),
         envelope=Envelope(sealing_key_file),
-        pseudonym=partial(keyed_hash, master_key, "person"),
+        pseudonym=lambda identifier: keyed_hash(master_key, "person", plain(identifier)),
+        digest=partial(keyed_hash, master_key, "digest"),
         programmes=load_versions(ProgrammesPolicy, "programmes", policy_folder),
         records=load_versions(RecordsPolicy, "records", policy_folder),
         tree_hole=load_versions(TreeHolePolicy, "tree_hole", policy_folder),

@@ -103,7 +103,7 @@ def add(router: APIRouter, desk: Desk) -> None:
 
     @router.post("/ledgers/{division}/{year}", tags=["ledgers"])
     async def begin(division: DivisionCode, year: Year, caller: Staff) -> dict[str, Any]:
-        """Begin a ledger: a row for each project and task that the policy keeps; again, and only what lacks is added."""
+        """Begin a ledger: a row for each project and task that the policy keeps; again adds only what lacks."""
         return await desk.do(lambda tx: ledger.begin_ledger(division, year, caller, tx, desk.office))
 
     @router.get("/ledgers/{division}/{year}", tags=["ledgers"])

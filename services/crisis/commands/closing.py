@@ -28,6 +28,7 @@ from services.crisis.commands.retention import keep_closed, keep_open
 from services.crisis.commands.rights import in_office, known_case, responds, seen_case
 from services.crisis.commands.urgent import drop_urgent
 from services.crisis.domain.case_states import State, allows
+from services.crisis.domain.follow_up import is_open
 from services.crisis.office import Office
 
 
@@ -49,7 +50,8 @@ async def release(case_id: UUID, caller: Caller, tx: Tx) -> Document:
 async def close(case_id: UUID, outcome: CaseOutcome, reason: str, caller: Caller, tx: Tx, office: Office) -> Document:
     """The episode ends: nothing waits any more, and a later flag of the person opens a new case.
 
-    Closing ends the follow-ups, so at the tiers that lowering is guarded for most it takes a second person as well.
+    A follow-up is not ended by closing: it ends on a ground of its own first. At the tiers that lowering is guarded for
+    most, closing takes a second person as well.
     """
     case = await seen_case(case_id, caller, tx)
     if case["emergency"]["state"] in UNCONFIRMED:
@@ -59,6 +61,9 @@ async def close(case_id: UUID, outcome: CaseOutcome, reason: str, caller: Caller
     check_report(case)
     if case["rank"] >= Tier.high.rank and case["acknowledgement"]["by"] == caller.subject:
         raise NotAllowed("closing at this risk takes a second person", status=403)
+    plan = await tx.get("plans", case_id)
+    if outcome is not CaseOutcome.opened_in_error and plan and any(is_open(item) for item in plan["follow_ups"]):
+        raise NotAllowed("contacts are still to come: the follow-up ends first, on its ground", reason="follow_up_open")
     await end(case, tx, caller.subject, "case_closed")
     case.update(state=State.closed.value, closed_at=tx.now, outcome=outcome.value)
     keep_closed(case, tx, office)

@@ -65,7 +65,7 @@ async def raise_concern(told: Told, caller: Caller, tx: Tx, office: Office) -> D
     await _refuse_place(told, caller, tx)
     setting = concerns.setting_of(role, told.way)
     school = await _organisation(told, role, setting, caller, tx)
-    person = office.pseudonym(concerns.telephone(told.contact["phone"])) if told.contact.get("phone") else None
+    person = office.pseudonym(told.contact["phone"]) if told.contact.get("phone") else None
     said = as_flag(answers)
     if answers.get("withhold_from_class"):
         said["starts_at"] = "school-counsellor"
@@ -132,7 +132,7 @@ def _digest(told: Told, caller: Caller, office: Office) -> str:
         told.relation,
         told.reporter,
     ]
-    return office.pseudonym("concern " + json.dumps(said, sort_keys=True, ensure_ascii=False, default=str))
+    return office.digest("concern " + json.dumps(said, sort_keys=True, ensure_ascii=False, default=str))
 
 
 async def _refuse_place(told: Told, caller: Caller, tx: Tx) -> None:

@@ -15,8 +15,7 @@ from chassis.sealing import Unreadable
 from chassis.tx import Document, Tx
 from contracts.base import Tier
 from services.crisis import store
-from services.crisis.case import need_decision, note
-from services.crisis.commands.referrals import person_of
+from services.crisis.case import need_decision, note, seal_key
 from services.crisis.commands.referrals_consent import pass_consent_gate
 from services.crisis.commands.rights import institution_of, known_case, seen_case
 from services.crisis.domain.consultations import REFER, WAITING, Kind, Opinion, Sign, State, allows
@@ -134,7 +133,7 @@ async def answer_consultation(
         consultation["opinions"] = [opinion.value for opinion in given.opinions]
         consultation["has_text"] = given.text is not None
         if given.text is not None:
-            consultation["person"] = person_of(case)
+            consultation["person"] = seal_key(case)
             consultation["sealed"] = await office.keys.seal(tx, consultation["person"], {"text": given.text})
         about = Matter.consultation_unanswered
         case["decisions_needed"] = [other for other in case["decisions_needed"] if other != about]

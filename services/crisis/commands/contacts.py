@@ -13,6 +13,7 @@ from chassis.tx import Document, Tx
 from services.crisis import store
 from services.crisis.case import (
     note,
+    seal_key,
 )
 from services.crisis.commands.rights import OFFICERS, known_case, responds
 from services.crisis.office import Office
@@ -46,6 +47,8 @@ async def erase_contacts(case_id: UUID, reason: str, caller: Caller, tx: Tx, off
         raise NotFound("there is no such case")
     if await tx.get("holds", case_id) is not None:
         raise NotAllowed("the case is held: nothing of it is erased", reason="legal_hold")
+    if case["person"] is not None or case["flags"]:
+        await office.keys.erase(tx, seal_key(case))  # under which the case's own texts are
     for contact in await store.contacts_of(tx, case_id):
         await office.keys.erase(tx, contact["person"])
         tx.delete("contacts", contact["_id"])

@@ -15,6 +15,8 @@ from services.crisis.commands.retention import OF_A_CASE
 from services.crisis.office import Office
 
 AUDIT_ENTRIES = 10_000
+REGISTERS = ("screening_contacts", "incident_contacts", "programme_contacts", "posts")
+"""Where else something lies under the person's own key."""
 
 
 async def export_record(case_id: UUID, reason: str, caller: Caller, tx: Tx, office: Office) -> Document:
@@ -39,7 +41,16 @@ async def export_record(case_id: UUID, reason: str, caller: Caller, tx: Tx, offi
         cases=[str(case["_id"]) for case in cases],
     )
     observe.PERSONAL_READS.labels("export").inc()
-    return {"_id": case_id, "exported_at": tx.now, "cases": [await _whole(case, tx, office) for case in cases]}
+    registers: Document = {}
+    for collection in REGISTERS if first["person"] is not None else ():
+        found = await store.records.of_person(tx, collection, first["person"], AUDIT_ENTRIES)
+        registers[collection] = [await _plain(document, document["person"], tx, office) for document in found]
+    return {
+        "_id": case_id,
+        "exported_at": tx.now,
+        "cases": [await _whole(case, tx, office) for case in cases],
+        "registers": registers,
+    }
 
 
 async def _whole(case: Document, tx: Tx, office: Office) -> Document:

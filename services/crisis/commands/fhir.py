@@ -10,7 +10,8 @@ from chassis.clock import local_day
 from chassis.errors import NotFound, Refused
 from chassis.tx import Document, Tx
 from services.crisis import store
-from services.crisis.commands.referrals import Feedback, answer_referral, as_left, person_of
+from services.crisis.case import seal_key
+from services.crisis.commands.referrals import Feedback, answer_referral, as_left
 from services.crisis.commands.referrals_incoming import Noticed, Question, take_referral
 from services.crisis.commands.rights import in_office, institution_of
 from services.crisis.domain.fhir import bundle_of
@@ -35,8 +36,8 @@ async def show(referral_id: UUID, caller: Caller, tx: Tx, office: Office) -> Doc
 async def _bundle(referral: Document, case: Document, tx: Tx, office: Office) -> Document:
     receiver = await tx.get("organisations", referral["organisation_id"]) if referral["organisation_id"] else None
     # Two institutions cannot find out that they have the same person: each knows another pseudonym.
-    known_as = f"patient:{referral['organisation_id']}:{person_of(case)}"
-    return bundle_of(referral, receiver, office.pseudonym(known_as), tx.now)
+    known_as = f"patient:{referral['organisation_id']}:{seal_key(case)}"
+    return bundle_of(referral, receiver, office.digest(known_as), tx.now)
 
 
 async def take_task(referral_id: UUID, document: Any, caller: Caller, tx: Tx, office: Office) -> Document:

@@ -12,7 +12,7 @@ from chassis.clock import local_day, new_id
 from chassis.errors import NotAllowed, NotFound, Refused
 from chassis.tx import Document, Tx
 from services.crisis.commands.incidents_said import check_same, known_division, same_again
-from services.crisis.domain.groups import TOWN_DIGITS, changes, mistake, missing_departments, sat_on, seat
+from services.crisis.domain.groups import TOWN_DIGITS, changes, missing_departments, mistake, sat_on, seat
 from services.crisis.office import Office
 from services.crisis.store.groups import memberships_of, the_group
 

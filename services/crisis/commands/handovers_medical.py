@@ -16,8 +16,8 @@ from chassis.sealing import Unreadable
 from chassis.tx import Document, Tx
 from contracts.crisis import ReferralState
 from services.crisis import store
-from services.crisis.case import need_decision, note
-from services.crisis.commands.referrals import person_of, received_by
+from services.crisis.case import need_decision, note, seal_key
+from services.crisis.commands.referrals import received_by
 from services.crisis.commands.rights import institution_of, known_case
 from services.crisis.domain.handovers_medical import State, allows, unit_for
 from services.crisis.domain.matters import Matter
@@ -46,7 +46,7 @@ async def hand_over(
     """
     referral = await received_by(referral_id, caller, tx)
     case = await store.the_case(tx, referral["case_id"])
-    digest = office.pseudonym(json.dumps({"home": home, **packet}, sort_keys=True))
+    digest = office.digest(json.dumps({"home": home, **packet}, sort_keys=True))
     known = await tx.get("medication_hand_overs", ident)
     if known is not None:
         if (known["referral_id"], known["digest"]) != (referral_id, digest):
@@ -55,7 +55,7 @@ async def hand_over(
     if ReferralState(referral["state"]) not in DISCHARGING:
         raise NotAllowed(f"a referral that is {referral['state']} has no discharge")
     unit = await _unit(home, tx)
-    person = person_of(case)
+    person = seal_key(case)
     sealed = await office.keys.seal(tx, person, {name: json.dumps(value) for name, value in packet.items()})
     document: Document = {
         "_id": ident,

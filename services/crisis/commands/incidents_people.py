@@ -23,9 +23,9 @@ from services.crisis.commands.incidents_said import (
     seen_incident,
 )
 from services.crisis.commands.rights import OFFICERS
+from services.crisis.domain.identity import telephone
 from services.crisis.domain.incidents import Exposure, IncidentState, lies_in, merge_registrations
 from services.crisis.domain.incidents_aftercare import AftercareState
-from services.crisis.domain.screening import telephone
 from services.crisis.office import Office
 from services.crisis.store.incidents import the_affected
 

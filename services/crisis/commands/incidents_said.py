@@ -43,7 +43,7 @@ async def known_division(tx: Tx, division: str, field: str = "division") -> None
 def same_again(office: Office, *said: Any) -> str:
     """A keyed digest of what was said, to know the same thing when it comes again; nobody can guess a name from it."""
     plain = json.dumps(said, sort_keys=True, ensure_ascii=False, default=_plain)
-    return office.pseudonym(f"said:{plain}")
+    return office.digest(f"said:{plain}")
 
 
 def _plain(value: Any) -> str:

@@ -93,7 +93,7 @@ async def enrol(
         worker,
     ]
     content += [sorted(str(one) for one in organisations), wishes and wishes.model_dump(mode="json")]
-    said = office.pseudonym(json.dumps(content, default=str, sort_keys=True))
+    said = office.digest(json.dumps(content, default=str, sort_keys=True))
     present = await tx.get("programmes", ident) if ident is not None else None
     if present is not None:
         if present["said"] != said:

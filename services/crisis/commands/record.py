@@ -15,7 +15,7 @@ from chassis.sealing import Unreadable
 from chassis.tx import Document, Tx
 from contracts.base import Tier
 from services.crisis import store
-from services.crisis.case import need_decision, note, raise_tier
+from services.crisis.case import need_decision, note, raise_tier, seal_key
 from services.crisis.commands.minors import need_guardians_consent
 from services.crisis.commands.rights import known_case, responds, seen_case
 from services.crisis.domain.matters import Matter
@@ -27,13 +27,6 @@ SAFETY_PLAN = "safety_plan"
 CARE_PLAN = "care_plan"
 REVIEW = "review"
 """The timer of the next re-assessment, one a case."""
-
-
-def seal_key(case: Document) -> Any:
-    """The key under which what is personal of a case is sealed, as its contacts are: the person's, or the first flag's
-    where the person is not known.
-    """
-    return case["person"] or case["flags"][0]["id"]
 
 
 async def workable_case(case_id: UUID, caller: Caller, tx: Tx) -> Document:
@@ -64,7 +57,7 @@ async def add_section(
     codes, texts = entry.split()
     kind: str = entry.kind  # type: ignore[attr-defined]  # every section has one
     said = {"case": str(case_id), "kind": kind, "codes": codes, "texts": texts, "by": caller.subject, "at": at}
-    digest = office.pseudonym(json.dumps(said, sort_keys=True, default=str, ensure_ascii=False))
+    digest = office.digest(json.dumps(said, sort_keys=True, default=str, ensure_ascii=False))
     known = await tx.get("sections", ident)
     if known is not None:
         if known["digest"] != digest:
@@ -173,7 +166,7 @@ async def set_plan_version(
         need_guardians_consent(case, tx, office)
     record = await tx.get("care_records", case_id) or _new_record(case)
     last = await store.record.latest_plan(tx, case_id, kind)
-    digest = office.pseudonym(json.dumps({"codes": codes, "texts": texts, "review": review_at}, default=str))
+    digest = office.digest(json.dumps({"codes": codes, "texts": texts, "review": review_at}, default=str))
     if last is not None and last["digest"] == digest:
         return record
     due_at = _review_time(review_at, case, tx, office)

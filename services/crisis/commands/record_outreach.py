@@ -39,7 +39,7 @@ async def open_outreach(
         raise Refused("unknown_division", f"there is no division {division}", "division")
     contact = {name: said.pop(name) for name in CONTACT if said.get(name)}
     told = [division, basis, reason, said, contact, caller.subject]
-    digest = office.pseudonym(json.dumps(told, sort_keys=True, default=str, ensure_ascii=False))
+    digest = office.digest(json.dumps(told, sort_keys=True, default=str, ensure_ascii=False))
     known = await tx.get("sections", ident)
     if known is not None:
         if known["digest"] != digest:

@@ -15,7 +15,7 @@ from chassis.tx import Document, Tx
 from contracts.base import Tier
 from contracts.crisis import ReferralKind, ReferralState
 from services.crisis import store
-from services.crisis.case import add_follow_up, keep_plan, move_referral, need_decision, new_referral, note
+from services.crisis.case import add_follow_up, keep_plan, move_referral, need_decision, new_referral, note, seal_key
 from services.crisis.commands.referrals_consent import Scope, consent_to, pass_consent_gate
 from services.crisis.commands.rights import bound, institution_of, known_case, seen_case
 from services.crisis.domain.matters import Matter
@@ -70,11 +70,6 @@ class Programme:
 
     risk_level: int
     stable: bool
-
-
-def person_of(case: Document) -> Any:
-    """Under whose key a case's sealed texts are: the person's, or that of the first flag about a person unknown."""
-    return case["person"] or case["flags"][0]["id"]
 
 
 async def refer(
@@ -255,7 +250,7 @@ async def _keep_feedback(
         "at": tx.now,
     }
     if feedback.text is not None:
-        referral["person"] = person_of(case)
+        referral["person"] = seal_key(case)
         referral["sealed"] = await office.keys.seal(tx, referral["person"], {"text": feedback.text})
 
 

@@ -50,7 +50,7 @@ async def take_referral(noticed: Noticed, caller: Caller, tx: Tx, office: Office
     organisation = await tx.get("organisations", institution) if institution else None
     if organisation is None or organisation["kind"] != "hospital":
         raise NotFound("the token names no hospital")
-    digest = office.pseudonym(json.dumps(_plain(noticed), sort_keys=True))
+    digest = office.digest(json.dumps(_plain(noticed), sort_keys=True))
     known = await tx.get("incoming_referrals", noticed.ident)
     if known is not None:
         if (known["organisation_id"], known["digest"]) != (institution, digest):

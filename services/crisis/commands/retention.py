@@ -9,7 +9,7 @@ from chassis.auth import Caller
 from chassis.errors import NotAllowed, NotFound
 from chassis.tx import Document, Tx
 from services.crisis import store
-from services.crisis.case import note
+from services.crisis.case import note, seal_key
 from services.crisis.domain.records import RecordClass
 from services.crisis.office import Office
 
@@ -35,6 +35,8 @@ OF_A_CASE: dict[str, str] = {
     "consultations": "case_id",
     "accompanied_visits": "case_id",
     "medication_hand_overs": "case_id",
+    "hand_over_notes": "case_id",
+    "notices": "case_id",
 }
 """Where else documents of a case lie: the collection, and the field that names the case."""
 
@@ -168,8 +170,8 @@ async def strip(case: Document, tx: Tx, office: Office) -> None:
     and so whatever was sealed for this case goes too.
     """
     persons = {contact["person"] for contact in await store.contacts_of(tx, case["_id"])}
-    if case["person"] is not None:
-        persons.add(case["person"])
+    if case["person"] is not None or case["flags"]:  # one that was merged has given its flags away
+        persons.add(seal_key(case))
     for person in sorted(persons, key=str):
         if not await store.records.needed_elsewhere(tx, person, case["_id"]):
             await office.keys.erase(tx, person)

@@ -19,16 +19,15 @@ from services.crisis.commands.screenings_result import Findings, examine, follow
 from services.crisis.domain import campaign as campaigns
 from services.crisis.domain.campaign import Service
 from services.crisis.domain.campaigns_policy import CampaignPolicy, Questionnaire
+from services.crisis.domain.identity import identity_number, telephone
 from services.crisis.domain.instruments import CareTier
 from services.crisis.domain.screening import (
     By,
     Screening,
     State,
     difference,
-    identifier,
     rank,
     tally,
-    telephone,
     wrong_answer,
 )
 from services.crisis.office import Office
@@ -100,7 +99,7 @@ def person_of(row: Screening, office: Office) -> str | None:
     """The person's pseudonym; an identity number comes first, since a household shares a telephone."""
     if row.person is None:
         return None
-    return office.pseudonym(identifier(row.person.identity) or telephone(row.person.phone))
+    return office.pseudonym(identity_number(row.person.identity) or telephone(row.person.phone))
 
 
 def _key(row: Screening, campaign_id: UUID, office: Office) -> str | None:
@@ -108,12 +107,12 @@ def _key(row: Screening, campaign_id: UUID, office: Office) -> str | None:
     person = person_of(row, office)
     if person is None or row.person is None:
         return None
-    sex = "" if identifier(row.person.identity) else row.sex.value
+    sex = "" if identity_number(row.person.identity) else row.sex.value
     return f"{campaign_id}:{person}{sex}"
 
 
 async def _take(ident: UUID, row: Screening, work: Fieldwork, tx: Tx, office: Office) -> Outcome:
-    digest = office.pseudonym("screening " + json.dumps(row.model_dump(mode="json"), sort_keys=True))
+    digest = office.digest("screening " + json.dumps(row.model_dump(mode="json"), sort_keys=True))
     present = await tx.get("screenings", ident)
     if present is not None:
         if present["campaign_id"] != work.campaign["_id"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,12 +33,6 @@ def setting_of(role: str, way: Way) -> Setting:
     if role in OFFICERS:
         return {Way.school_warning: Setting.school, Way.missed_check_in: Setting.community}.get(way, Setting.line)
     return SETTINGS[role]
-
-
-def telephone(written: str) -> str:
-    """A telephone number as it is compared: its digits, without China's own prefix."""
-    digits = re.sub(r"[^0-9+]", "", written).replace("+", "00", 1)
-    return digits.removeprefix("0086")
 
 
 def became(concern_by: str, case: dict[str, Any] | None, role: str) -> str:

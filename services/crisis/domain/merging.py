@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from enum import StrEnum
 
-_NOT_A_DIGIT = re.compile(r"\D")
+from services.crisis.domain.identity import telephone
+
 SHORTEST = 7
 """A local telephone number without its area has no fewer digits."""
 
@@ -22,20 +22,19 @@ class Signal(StrEnum):
 
 def same_number(phone: str) -> str | None:
     """A telephone number as it is compared: digits alone, without the country; `None` where there are too few."""
-    digits = _NOT_A_DIGIT.sub("", phone)
-    digits = re.sub(r"^(00)?86(?=1\d{10}$)", "", digits)
+    digits = telephone(phone)
     return digits if len(digits) >= SHORTEST else None
 
 
-def compared(fields: dict[str, str], pseudonym: Callable[[str], str]) -> dict[str, str]:
+def compared(fields: dict[str, str], digest: Callable[[str], str]) -> dict[str, str]:
     """What two contacts are compared by: hashes under this service's own key, for it never compares in the clear."""
     number = same_number(fields.get("phone", ""))
     name = "".join(fields.get("name", "").split())
     same = {}
     if number is not None:
-        same["phone"] = pseudonym(f"phone:{number}")
+        same["phone"] = digest(f"phone:{number}")
     if len(name) > 1:
-        same["name"] = pseudonym(f"name:{name}")
+        same["name"] = digest(f"name:{name}")
     return same
 
 

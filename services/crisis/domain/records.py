@@ -35,6 +35,13 @@ class Keeping(PolicyPart):
         return self
 
 
+class Registers(PolicyPart):
+    """How long what is personal is kept outside of cases, in days."""
+
+    personal_days: Days
+    source: Source
+
+
 class EmergencyAccess(PolicyPart):
     minutes: int = Field(gt=0, le=24 * 60)
     source: Source
@@ -51,6 +58,7 @@ class RecordsPolicy(Versioned):
     """One version, whole; every class has to be spoken of."""
 
     classes: dict[RecordClass, Keeping]
+    registers: Registers
     emergency_access: EmergencyAccess
     reading: Reading
 

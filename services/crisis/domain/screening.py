@@ -14,6 +14,7 @@ from contracts.crisis import ScreeningConsent, ScreeningTier
 from contracts.hotline import AgeBand, ItemId, Sex
 from services.crisis.domain.campaign import Residence, Service
 from services.crisis.domain.campaigns_policy import UNANSWERED, Code, Questionnaire
+from services.crisis.domain.identity import identity_number, telephone
 
 Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
 Years = Annotated[int, Strict(), Field(ge=0, le=130)]
@@ -70,7 +71,7 @@ class Person(_Said):
 
     @model_validator(mode="after")
     def _found_again(self) -> Person:
-        if not (identifier(self.identity) or telephone(self.phone)):
+        if not (identity_number(self.identity) or telephone(self.phone)):
             raise ValueError("a person is known by an identity number or a telephone number")
         return self
 
@@ -139,20 +140,6 @@ class Screening(_Said):
         if self.age is not None:
             return self.age < age
         return self.birth_year is not None and year - self.birth_year - 1 < age
-
-
-def identifier(text: str | None) -> str:
-    """An identity number as it is hashed."""
-    return "".join(letter for letter in (text or "") if letter.isalnum()).upper()
-
-
-def telephone(text: str | None) -> str:
-    """A telephone number as it is hashed: its digits, without the country's code."""
-    digits = "".join(letter for letter in (text or "") if letter in "0123456789")
-    plus = (text or "").lstrip().startswith("+")
-    if digits.startswith("0086"):
-        return digits[4:]
-    return digits[2:] if digits.startswith("86") and (plus or len(digits) == 13) else digits
 
 
 def age_band(age: int | None) -> AgeBand:

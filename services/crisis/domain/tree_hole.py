@@ -47,7 +47,7 @@ class Level(StrEnum):
 
 RANKS = {Level.urgent: 2, Level.look: 1, Level.sample: 0}
 
-Word = Annotated[str, StringConstraints(min_length=2, max_length=20)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=20)]
 
 
 class Terms(PolicyPart):

@@ -49,7 +49,12 @@ COLLECTIONS: dict[str, list[Any]] = {
     ],
     "persons": [],
     "plans": [index("division", "window_until", "_id", partialFilterExpression={"window_until": {"$type": "date"}})],
-    "referrals": [index("case_id"), index("division"), index("organisation_id", "state"), index("organisation_id", "slot.week")],
+    "referrals": [
+        index("case_id"),
+        index("division"),
+        index("organisation_id", "state"),
+        index("organisation_id", "slot.week"),
+    ],
     "contacts": [index("case_id"), index("same.phone", sparse=True), index("same.name", sparse=True)],
     "person_keys": [],
     "divisions": [],
@@ -137,6 +142,7 @@ async def needing_attention(database: Database, division: str, limit: int, silen
             {"emergency.state": {"$in": ["required", "called", "unconfirmed"]}},
             {"decisions_needed.0": {"$exists": True}},
             {"report.state": "required"},
+            {"chain.hops.state": "overdue"},
         ],
     }
     return await database.find("cases", query, sort=[("rank", -1), ("opened_at", 1)], limit=limit)

@@ -2,7 +2,7 @@
 
 town_groups         one a town, by its division code: revision, present members, the departments that are missing
 group_memberships   one a person's time in a role: since, until (ISO days; `None` while it lasts), by whom
-group_meetings      one a meeting: day, who was there, decisions by code; what was said is sealed under the meeting's key
+group_meetings      one a meeting: day, who was there, decisions by code; the text sealed under its own key
 """
 
 from __future__ import annotations

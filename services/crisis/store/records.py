@@ -8,6 +8,7 @@ holds              one a case: who holds it, why, since when
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -47,6 +48,17 @@ async def cases_of_person(tx: Tx, person: str) -> list[Document]:
 async def entries_about(tx: Tx, subject: str, limit: int) -> list[Document]:
     """What the audit log says about a subject."""
     return await tx.find("audit_log", {"subject": subject}, sort=[("_id", 1)], limit=limit)
+
+
+async def sealed_before(tx: Tx, collection: str, field: str, moment: datetime, limit: int) -> list[Document]:
+    """Documents that still hold something sealed, from before a moment; the oldest first."""
+    query = {field: {"$lt": moment}, "sealed": {"$type": "binData"}}
+    return await tx.find(collection, query, sort=[(field, 1)], limit=limit)
+
+
+async def of_person(tx: Tx, collection: str, person: Any, limit: int) -> list[Document]:
+    """What a register outside of cases keeps about a person, the oldest first."""
+    return await tx.find(collection, {"person": person}, sort=[("_id", 1)], limit=limit)
 
 
 async def needed_elsewhere(tx: Tx, person: Any, besides: UUID) -> bool:

@@ -16,8 +16,8 @@ from chassis.clock import new_id
 from contracts.base import Answer, Channel
 from contracts.hotline import RiskFlagged, Setting, Way
 from services.crisis.domain.codes import CareGroup
-from services.crisis.domain.concerns import telephone
 from services.crisis.domain.forms import MAY_RAISE, RAISERS, SUICIDE, Form, Wrong, load_forms, read_answers
+from services.crisis.domain.identity import telephone
 from tests.services.crisis.test_routes import is_problem
 from tests.services.crisis.world import COUNTY, HOSPITAL, MODERATE, NEIGHBOUR, TOWN, World, organisation, person
 

@@ -22,7 +22,8 @@ from services.crisis.api.campaigns import Plan
 from services.crisis.commands.campaigns import move_campaign, plan_campaign
 from services.crisis.commands.screenings import counter, take_screenings
 from services.crisis.domain.campaign import State
-from services.crisis.domain.screening import Screening, progress_of, telephone
+from services.crisis.domain.identity import telephone
+from services.crisis.domain.screening import Screening, progress_of
 from tests.services.crisis.campaign_world import MILD, MODERATE, UNSAFE, WELL, known, plan, refusal, screening
 from tests.services.crisis.world import COUNTY, Keys, MovedClock, World
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -315,3 +317,36 @@ def test_every_state_of_a_post_leads_to_being_forgotten() -> None:
             fresh = {following for one in fresh for following in NEXT[one]} - reached
             reached |= fresh
         assert PostState.forgotten in reached
+
+
+# How well the list does
+
+
+def the_posts() -> list[dict[str, str]]:
+    path = Path(__file__).parent / "tree_hole_posts.tsv"
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def figures_of(posts: list[dict[str, str]]) -> tuple[int, int, int]:
+    """Found among those at risk, how many are at risk, and found among the others."""
+    risk = [bool(found(post["text"], POLICY)) for post in posts if post["label"] == "risk"]
+    return sum(risk), len(risk), sum(bool(found(post["text"], POLICY)) for post in posts if post["label"] == "none")
+
+
+def test_the_page_on_the_list_tells_the_figures_that_the_list_has_now() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "tree-hole.md").read_text()
+    posts = the_posts()
+    assert len(posts) == 320
+    for name, part in (("not looked at", posts[1::2]), ("used for the list", posts[0::2])):
+        hits, at_risk, wrong = figures_of(part)
+        recall, precision = hits / at_risk, hits / (hits + wrong)
+        row = f"| {name} | {hits} of {at_risk} ({recall:.0%}) | {hits} of {hits + wrong} ({precision:.0%}) |"
+        assert row in page
+
+
+def test_the_list_finds_more_than_chance_would() -> None:
+    """Among posts it was not made for: what it finds is more often a risk than what it leaves."""
+    posts = the_posts()[1::2]
+    hits, at_risk, wrong = figures_of(posts)
+    assert hits / at_risk > 2 * wrong / (len(posts) - at_risk)

@@ -33,9 +33,10 @@ from contracts.registry import Division, DivisionsListed, OrganisationKind, Orga
 from services.crisis import commands
 from services.crisis.app import blueprint
 from services.crisis.case import follow_up_rules
+from services.crisis.commands.follow_ups_decisions import propose_ending
 from services.crisis.commands.referrals import Feedback
 from services.crisis.domain.follow_up import Ground, next_attempt_from
-from services.crisis.domain.matters import Decision
+from services.crisis.domain.matters import Decision, Matter
 from services.crisis.domain.referral import Medication, NextStep, OutcomeCode
 from services.crisis.office import Office, open_office
 
@@ -339,9 +340,19 @@ class World:
         )
 
     async def close(self, case_id: UUID, caller: Caller = SUPERVISOR) -> Document:
+        """The follow-up ends, where contacts are still to come, and then the case; each by whom it takes."""
+        if any(item["state"] in ("planned", "due") for item in await self.follow_ups(case_id)):
+            await self.end_follow_up(case_id)
         return await self.do(
             lambda tx: commands.close(case_id, CaseOutcome.risk_reduced, "会商决定", caller, tx, self.office)
         )
+
+    async def end_follow_up(self, case_id: UUID) -> None:
+        """Two persons answer for a ground that the record does not bear out."""
+        about = (await self.case(case_id))["decisions_needed"][:1]
+        await self.do(lambda tx: propose_ending(case_id, Ground.risk_reduced, "会商决定", OFFICER, tx))
+        more = {"about": Matter(about[0])} if about else {}
+        await self.decide(case_id, "end_follow_up", ground=Ground.risk_reduced, override_reason="两人会商决定", **more)
 
 
 def organisation(ident: UUID, division: str, **more: Any) -> OrganisationRegistered:
