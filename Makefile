@@ -3,7 +3,7 @@
 XINQIAO := .venv/bin/xinqiao
 PYTHON := .venv/bin/python
 
-.PHONY: demo up down test lint unit chaos bench compose-check contracts lock clean help
+.PHONY: demo up down test lint unit chaos bench bench-queue compose-check contracts lock clean help
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -26,14 +26,17 @@ lint: .venv/ready ## Style, types, architecture, generated files
 	.venv/bin/lint-imports
 	$(PYTHON) -m xinqiao.contracts_tool check
 
-unit: .venv/ready ## The tests, against real servers
-	$(PYTHON) -m pytest -m "not chaos and not bench"
+unit: .venv/ready ## The tests, against real servers, in two processes (WORKERS=1 for one)
+	$(PYTHON) -m pytest -m "not chaos and not bench" -n $(or $(WORKERS),2) --dist loadfile
 
 chaos: .venv/ready ## Kill services, broker and database under load, then audit
 	$(PYTHON) -m tests.chaos.ledger
 
 bench: .venv/ready ## The platform beside a hand-written program and the limit
 	$(PYTHON) -m tests.bench.run
+
+bench-queue: .venv/ready ## The queue's next case and a case's page with 100,000 open cases, beside the same typed by hand
+	$(PYTHON) -m tests.bench.queue
 
 compose-check: ## docker-compose.yml from nothing: a flag in, its case out
 	COMPOSE="$(or $(COMPOSE),docker compose)" tests/deploy/compose_check.sh

@@ -33,6 +33,12 @@ class Importable(StrEnum):
     divisions = "divisions"
     organisations = "organisations"
     volunteers = "volunteers"
+    talent = "talent"
+
+
+class Exportable(StrEnum):
+    volunteers = "volunteers"
+    talent = "talent"
 
 
 @app.callback()
@@ -137,37 +143,43 @@ def provision(
 def import_(
     what: Importable,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
-    division: Annotated[str, typer.Option(help="Of the unit that hands the volunteers in.")] = "",
+    division: Annotated[str, typer.Option(help="Of the unit that hands the people in.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, and change nothing.")] = False,
 ) -> None:
-    """Take divisions (.csv, .csv.xz), organisations (.csv) or volunteers (附件1, .xlsx)."""
+    """Take divisions (.csv, .csv.xz), organisations (.csv), volunteers (附件1) or talent (附件4; .xlsx, .xls, .csv)."""
     from services.registry import imports
     from services.registry.domain.mistakes import Mistaken
+    from services.registry.forms import ANNEX_1, ANNEX_4
     from services.registry.keys import Keys
 
-    if what is Importable.volunteers and not division:
-        refuse("volunteers need --division: of which unit they are handed in, for example --division 370812")
+    if what in (Importable.volunteers, Importable.talent) and not division:
+        refuse(f"{what} need --division: of which unit they are handed in, for example --division 370812")
     place = installation()
 
     async def work() -> Any:
         database = place.database("registry", "registry")
         try:
-            if what is Importable.divisions:
-                with Progress(
-                    TextColumn("{task.description}"),
-                    BarColumn(),
-                    MofNCompleteColumn(),
-                    TimeRemainingColumn(),
-                    console=console,
-                ) as bars:
-                    task = bars.add_task("divisions", total=None)
-                    return await imports.load_divisions(
-                        database, file, progress=lambda done, total: bars.update(task, completed=done, total=total)
-                    )
             if what is Importable.organisations:
                 return await imports.import_organisations(database, file)
-            keys = Keys.read(place.secrets.master_key("registry"))
-            return await imports.import_volunteers(database, keys, file.read_bytes(), division, dry_run)
+            with Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=console,
+            ) as bars:
+                task = bars.add_task(what.value, total=None)
+
+                def progress(done: int, total: int) -> None:
+                    bars.update(task, completed=done, total=total)
+
+                if what is Importable.divisions:
+                    return await imports.load_divisions(database, file, progress=progress)
+                keys = Keys.read(place.secrets.master_key("registry"))
+                layout = ANNEX_4 if what is Importable.talent else ANNEX_1
+                return await imports.import_volunteers(
+                    database, keys, file, division, dry_run, layout=layout, progress=progress
+                )
         finally:
             database.close()
 
@@ -185,10 +197,14 @@ def import_(
 
 @app.command()
 def export(
-    division: str, file: Path, reason: Annotated[str, typer.Option(help="Why, for the audit log.")] = "export"
+    division: str,
+    file: Path,
+    what: Annotated[Exportable, typer.Option(help="Volunteers (附件1) or talent (附件4).")] = Exportable.volunteers,
+    reason: Annotated[str, typer.Option(help="Why, for the audit log.")] = "export",
 ) -> None:
-    """Write a division's volunteers in the layout of 附件1 (.xlsx); the reading is logged."""
+    """Write a division's people in the layout of their official form (.xlsx); the reading is logged."""
     from services.registry import imports
+    from services.registry.forms import ANNEX_1, ANNEX_4
     from services.registry.keys import Keys
 
     place = installation()
@@ -197,7 +213,8 @@ def export(
         database = place.database("registry", "registry")
         try:
             keys = Keys.read(place.secrets.master_key("registry"))
-            return await imports.export_volunteers(database, keys, division, reason=reason)
+            layout = ANNEX_4 if what is Exportable.talent else ANNEX_1
+            return await imports.export_volunteers(database, keys, division, layout=layout, reason=reason)
         finally:
             database.close()
 

@@ -49,7 +49,7 @@ async def split(
     case = await seen_case(case_id, caller, tx)
     taken = [row for row in case["flags"] if row["id"] in set(flag_ids)]
     rest = [row for row in case["flags"] if row["id"] not in set(flag_ids)]
-    if len(taken) != len(set(flag_ids)):
+    if not taken or len(taken) != len(set(flag_ids)):
         raise Refused("not_of_this_case", "one of the flags is not among those of the case", "flag_ids")
     if not rest:
         raise Refused("nothing_left", "a case keeps at least one flag", "flag_ids")

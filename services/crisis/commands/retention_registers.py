@@ -16,13 +16,14 @@ A_DAY = timedelta(days=1)
 AT_ONCE = 500
 
 REGISTERS: dict[str, str] = {
-    "concerns": "at",
+    "concerns": "raised_at",
     "screening_contacts": "at",
     "incident_contacts": "at",
     "programme_contacts": "at",
+    "group_meetings": "at",
 }
 """Where, and the field that says since when."""
-OWN_KEYS = frozenset({"concerns"})
+OWN_KEYS = frozenset({"concerns", "group_meetings"})
 """What is sealed under a key of the document's own, which has no other use."""
 
 

@@ -195,7 +195,7 @@ def _students_helped(division: str, span: Span) -> list[Document]:
         _interventions(span),
         _referrals(span, ReferralState.accepted),
         _joined("programmes", "known_as", "person", contact, "in_programme"),
-        _joined("programmes", "_id", "casex_id", contact, "in_programme_of_case"),
+        _joined("programmes", "_id", "case_id", contact, "in_programme_of_case"),
         {
             "$group": {
                 "_id": "$known_as",

@@ -17,7 +17,10 @@ from services.crisis.store.cases import under
 COLLECTIONS: dict[str, list[Any]] = {
     "town_groups": [],
     "group_memberships": [index("division", "-since", "_id")],
-    "group_meetings": [index("division", "-on", "_id")],
+    "group_meetings": [
+        index("division", "-on", "_id"),
+        index("at", partialFilterExpression={"sealed": {"$type": "binData"}}),
+    ],
 }
 
 MOST = 1000

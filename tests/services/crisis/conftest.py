@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.services.crisis.world import Keys, MovedClock, World, make_app
+from tests.services.crisis.world import Keys, MovedClock, World, make_app, shared_keys
 from tests.support.emptied import make_empty
 
 
@@ -19,8 +18,8 @@ def database_name() -> str:
 
 
 @pytest.fixture
-def keys(tmp_path: Path) -> Keys:
-    return Keys(tmp_path)
+def keys() -> Keys:
+    return shared_keys()
 
 
 @pytest.fixture

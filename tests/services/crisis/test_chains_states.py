@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, settings
@@ -29,11 +27,11 @@ from tests.services.crisis.world import (
     OFFICER,
     OTHER_SUPERVISOR,
     SUPERVISOR,
-    Keys,
     MovedClock,
     World,
     a_flag,
     person,
+    shared_keys,
 )
 from tests.support.emptied import make_empty
 
@@ -65,13 +63,12 @@ class ChainsAtWork(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.folder = TemporaryDirectory()
         self.world = self.wait(self.open())
         self.events_at_withholding: dict[Any, int] = {}
 
     async def open(self) -> World:
         database = MovedClock(self.uri, "crisis", "test_chains")
-        world = World(database, Keys(Path(self.folder.name)))
+        world = World(database, shared_keys())
         await make_empty(database, self.uri, world.blueprint.collections)
         await world.settle_in()
         await a_school(world)
@@ -81,10 +78,8 @@ class ChainsAtWork(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.wait(self.drop())
         self.runner.close()
-        self.folder.cleanup()
 
     async def drop(self) -> None:
-        await self.world.database._client.drop_database(self.world.database._database.name)
         self.world.database.close()
 
     def wait(self, what: Awaitable[Any]) -> Any:

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -42,10 +40,10 @@ from tests.services.crisis.world import (
     OTHER_OFFICER,
     OTHER_SUPERVISOR,
     SUPERVISOR,
-    Keys,
     MovedClock,
     World,
     person,
+    shared_keys,
 )
 from tests.support.emptied import make_empty
 
@@ -61,7 +59,6 @@ class FollowUpsAtWork(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.folder = TemporaryDirectory()
         self.world: World = self.wait(self.open())
         self.known: list[UUID] = []
         self.states: dict[UUID, State] = {}
@@ -74,19 +71,17 @@ class FollowUpsAtWork(RuleBasedStateMachine):
         return self.runner.run(run())
 
     async def open(self) -> World:
-        world = World(MovedClock(self.uri, "crisis", "test_follow_ups"), Keys(Path(self.folder.name)))
+        world = World(MovedClock(self.uri, "crisis", "test_follow_ups"), shared_keys())
         await make_empty(world.database, self.uri, world.blueprint.collections)
         await world.settle_in()
         return world
 
     def teardown(self) -> None:
         async def drop() -> None:
-            await self.world.database._client.drop_database(self.world.database._database.name)
             self.world.database.close()
 
         self.wait(drop())
         self.runner.close()
-        self.folder.cleanup()
 
     def ask(self, what: Callable[[], Awaitable[Any]]) -> bool:
         try:

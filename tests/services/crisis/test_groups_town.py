@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.clock import local_day, new_id
+from services.crisis.commands.retention_registers import KEY, registers_due
 from services.crisis.domain.groups import changes, mistake, sat_on
 from tests.services.crisis.incidents import ok, refused
 from tests.services.crisis.world import COUNTY, NEIGHBOUR, TOWN, World
@@ -127,6 +128,21 @@ async def test_a_meeting_is_logged_by_who_was_there_and_its_text_is_read_with_a_
     assert nothing["text"] is None
     reads = [entry for entry in await world.audit_log() if entry["action"] == "group_meeting_read"]
     assert [(entry["actor"], entry["reason"]) for entry in reads] == [("keeper", REASON["reason"])] * 2
+
+
+async def test_what_was_said_in_a_meeting_goes_at_its_time_and_its_decisions_stay(
+    world: World, client: httpx.AsyncClient, keeper: dict[str, str]
+) -> None:
+    await ok(client.put(GROUP, json={"revision": 1, "members": MEMBERS}, headers=keeper))
+    key = new_id()
+    address = f"{GROUP}/meetings/{key}"
+    await ok(client.put(address, json=a_meeting(world), headers=keeper))
+    for days, text in ((1, "联合走访张示例家庭"), (world.office.records.at(world.now).registers.personal_days, None)):
+        world.database.ahead += timedelta(days=days)
+        await world.do(lambda tx: registers_due(KEY, tx, world.office))
+        read = await ok(client.post(f"{address}/read", json=REASON, headers=keeper))
+        assert (read["text"], read["decisions"]) == (text, ["case_conference", "visit"])
+    assert await world.database.get("person_keys", key) is None
 
 
 async def test_what_is_wrong_with_a_group_or_a_meeting_is_said_by_its_field(

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
@@ -45,10 +44,10 @@ from tests.services.crisis.world import (
     OFFICER,
     SUPERVISOR,
     TOWN,
-    Keys,
     MovedClock,
     World,
     person,
+    shared_keys,
 )
 from tests.support.emptied import make_empty
 
@@ -510,7 +509,6 @@ class ProgrammesAtWork(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.folder = TemporaryDirectory()
         self.world: World = self.wait(self.open())
         self.states: dict[Any, str] = {}
         self.contacts: dict[Any, str] = {}
@@ -522,19 +520,17 @@ class ProgrammesAtWork(RuleBasedStateMachine):
         return self.runner.run(run())
 
     async def open(self) -> World:
-        world = World(MovedClock(self.uri, "crisis", "test_programmes"), Keys(Path(self.folder.name)))
+        world = World(MovedClock(self.uri, "crisis", "test_programmes"), shared_keys())
         await make_empty(world.database, self.uri, world.blueprint.collections)
         await world.settle_in()
         return world
 
     def teardown(self) -> None:
         async def drop() -> None:
-            await self.world.database._client.drop_database(self.world.database._database.name)
             self.world.database.close()
 
         self.wait(drop())
         self.runner.close()
-        self.folder.cleanup()
 
     def ask(self, what: Callable[[], Awaitable[Any]]) -> bool:
         try:

@@ -150,10 +150,10 @@ async def test_whose_case_starts_its_clock_again_may_take_it_again(world: World)
     assert (await world.acknowledge(mine["_id"]))["acknowledgement"]["by"] == OFFICER.subject
 
 
-async def test_a_district_may_let_its_officers_pick(world: World) -> None:
+async def test_a_district_may_let_its_officers_pick(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     policy = world.office.shifts.at(world.now)
     picking = policy.model_copy(update={"queue": policy.queue.model_copy(update={"picking": True})})
-    world.office.shifts._by_version[policy.version] = picking
+    monkeypatch.setitem(world.office.shifts._by_version, policy.version, picking)
     await world.flag(caller=person(1), **HIGH)
     second = await world.flag(caller=person(2), **LOW)
     assert (await world.acknowledge(second["_id"]))["held_by"] == OFFICER.subject

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, settings
@@ -32,11 +30,11 @@ from tests.services.crisis.world import (
     HOSPITAL,
     OFFICER,
     SUPERVISOR,
-    Keys,
     MovedClock,
     World,
     person,
     receiver,
+    shared_keys,
 )
 from tests.support.emptied import make_empty
 
@@ -53,14 +51,13 @@ class ReferralsAtWork(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.folder = TemporaryDirectory()
         self.world, self.key = self.wait(self.open())
         self.known: dict[Any, ReferralState] = {}
         self.told = 0
 
     async def open(self) -> tuple[World, Any]:
         database = MovedClock(self.uri, "crisis", "test_referrals")
-        world = World(database, Keys(Path(self.folder.name)))
+        world = World(database, shared_keys())
         await make_empty(database, self.uri, world.blueprint.collections)
         await world.settle_in()
         key = (await world.flag(caller=person(), consent_to_follow_up="yes", **HIGH))["_id"]
@@ -76,10 +73,8 @@ class ReferralsAtWork(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.wait(self.drop())
         self.runner.close()
-        self.folder.cleanup()
 
     async def drop(self) -> None:
-        await self.world.database._client.drop_database(self.world.database._database.name)
         self.world.database.close()
 
     def ask(self, what: Any) -> Any:

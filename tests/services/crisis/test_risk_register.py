@@ -209,9 +209,9 @@ async def test_a_review_that_is_overdue_shows_until_somebody_has_looked(
     said = a_register(world, risks=[{**risks[0], "review_on": str(today + timedelta(days=9))}, risks[1]], revision=2)
     said["reference_id"] = (await ok(client.get(address, headers=writer)))["reference_id"]
     await refused(client.put(address, json=said, headers=writer), 409, "body.risks.0.review_on")
-    day = str(today + timedelta(days=30))
-    told = await ok(client.post(review, json={"review_on": day, **REASON}, headers=writer))
-    assert (told["risks"][0]["reviewed_by"], told["risks"][0]["review_on"], told["overdue"]) == ("writer", day, [])
+    later = str(today + timedelta(days=30))
+    told = await ok(client.post(review, json={"review_on": later, **REASON}, headers=writer))
+    assert (told["risks"][0]["reviewed_by"], told["risks"][0]["review_on"], told["overdue"]) == ("writer", later, [])
     assert await late() == []
 
 
@@ -246,7 +246,7 @@ async def test_a_register_is_the_divisions_own_and_the_offices_alone(
         ("owner", "张 示例"),
         ("response", ""),
     ):
-        body = a_register(world, risks=[a_risk(world, **{field: wrong})])
+        body = a_register(world, risks=[{**a_risk(world), field: wrong}])
         await refused(client.put(new, json=body, headers=writer), 422, f"body.risks.0.{field}")
     twice = a_register(world, risks=[a_risk(world), a_risk(world)])
     await refused(client.put(new, json=twice, headers=writer), 422, "body.risks")

@@ -427,7 +427,7 @@ HOSTILE: list[Any] = [
     {"id": str(uuid4()), **screening(), "person": {"phone": "😀"}},
     {"id": str(uuid4()), **screening(), "person": {"phone": "\ud83d0"}},
     {"id": str(uuid4()), **screening(), "person": {"name": "张示例"}},
-    {"id": str(uuid4()), **screening(), "person": {"phone": "１２３"}},
+    {"id": str(uuid4()), **screening(), "person": {"phone": "电话"}},
     {"id": str(uuid4()), **screening(), "\ud83d": 1},
     {"id": str(uuid4()), **screening(), "x" * 10_000: 1},
     {"id": str(uuid4()), **screening(), "_id": 1},

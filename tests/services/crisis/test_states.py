@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, settings
@@ -36,11 +34,11 @@ from tests.services.crisis.world import (
     OTHER_OFFICER,
     OTHER_SUPERVISOR,
     SUPERVISOR,
-    Keys,
     MovedClock,
     World,
     a_flag,
     person,
+    shared_keys,
 )
 from tests.support.emptied import make_empty
 
@@ -60,7 +58,6 @@ class OfficeAtWork(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.folder = TemporaryDirectory()
         self.world = self.wait(self.open())
         self.taken: dict[str, str] = {}  # flag -> person
         self.referred: dict[Any, ReferralState] = {}
@@ -74,7 +71,7 @@ class OfficeAtWork(RuleBasedStateMachine):
 
     async def open(self) -> World:
         database = MovedClock(self.uri, "crisis", "test_states")
-        world = World(database, Keys(Path(self.folder.name)))
+        world = World(database, shared_keys())
         await make_empty(database, self.uri, world.blueprint.collections)
         await world.settle_in()
         world.events.clear()
@@ -83,10 +80,8 @@ class OfficeAtWork(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.wait(self.drop())
         self.runner.close()
-        self.folder.cleanup()
 
     async def drop(self) -> None:
-        await self.world.database._client.drop_database(self.world.database._database.name)
         self.world.database.close()
 
     def case_of(self, number: int) -> Document:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -32,10 +30,10 @@ from tests.services.crisis.world import (
     OFFICER,
     SUPERVISOR,
     TOWN,
-    Keys,
     MovedClock,
     World,
     person,
+    shared_keys,
 )
 from tests.support.emptied import make_empty
 
@@ -221,14 +219,13 @@ class CaseOnTheMove(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.folder = TemporaryDirectory()
         self.asked: list[UUID] = []
         self.world, self.key = self.runner.run(self.open())
         self.owner: Any = (COUNTY, None)
 
     async def open(self) -> tuple[World, UUID]:
         database = MovedClock(self.uri, "crisis", "test_moves")
-        world = World(database, Keys(Path(self.folder.name)))
+        world = World(database, shared_keys())
         await make_empty(database, self.uri, world.blueprint.collections)
         await world.settle_in()
         return world, (await world.flag(caller=person(), **MODERATE))["_id"]
@@ -236,10 +233,8 @@ class CaseOnTheMove(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.runner.run(self.drop())
         self.runner.close()
-        self.folder.cleanup()
 
     async def drop(self) -> None:
-        await self.world.database._client.drop_database(self.world.database._database.name)
         self.world.database.close()
 
     def ask(self, what: Any) -> Any:

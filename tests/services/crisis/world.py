@@ -8,7 +8,9 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache, cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 from uuid import UUID, uuid4
@@ -87,6 +89,25 @@ def a_flag(county: str = COUNTY, **said: Any) -> RiskFlagged:
     return RiskFlagged.model_validate({"id": said.pop("id", new_id()), "occurred_at": moment, "region": county, **said})
 
 
+class Standing:
+    """Stands for the one of the present test: routes are made once, for making them costs more than a test."""
+
+    def __init__(self) -> None:
+        self.present: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.present, name)
+
+
+@cache
+def shared_keys() -> Keys:
+    """One office's keys for all tests of a run."""
+    folder = TemporaryDirectory()
+    made = Keys(Path(folder.name))
+    made.kept = folder
+    return made
+
+
 @dataclass
 class Keys:
     """The keys that an office is given, in files."""
@@ -94,6 +115,7 @@ class Keys:
     folder: Path
     signing: OKPKey = field(init=False)
     sealing: ECKey = field(init=False)
+    kept: Any = None
 
     def __post_init__(self) -> None:
         self.signing = OKPKey.generate_key("Ed25519", {"kid": "test"})
@@ -114,8 +136,23 @@ class Keys:
             sealing_key_file=self.path("sealing"),
         )
 
+    @cached_property
     def office(self) -> Office:
         return open_office(None, self.path("master"), self.path("sealing"))
+
+    @cached_property
+    def blueprint(self) -> Blueprint:
+        return blueprint(self.settings())
+
+    @cached_property
+    def http(self) -> tuple[FastAPI, Standing, Standing]:
+        """The HTTP side with its real routes, for a database and a bus that stand in until a test brings its own."""
+        settings, database, bus = self.settings(), Standing(), Standing()
+        tokens = Tokens(settings.token_keys_file, settings.token_issuer, settings.token_audience)
+        app = create_app(self.blueprint.title, tokens, {})
+        audit_log.routes(app, cast(Database, database))
+        self.blueprint.routes(app, cast(Service, SimpleNamespace(database=database, bus=bus)))
+        return app, database, bus
 
     def token(self, *roles: str, sub: str = "someone", division: str = COUNTY, **claims: Any) -> dict[str, str]:
         """The header of a request by such a caller."""
@@ -151,8 +188,8 @@ class World:
     def __init__(self, database: MovedClock, keys: Keys) -> None:
         self.database = database
         self.keys = keys
-        self.office = keys.office()
-        self.blueprint: Blueprint = blueprint(keys.settings())
+        self.office = keys.office
+        self.blueprint = keys.blueprint
         self.events: list[Event] = []
         database.committed = self._committed
 
@@ -369,9 +406,6 @@ def stamp(division: str = COUNTY) -> dict[str, Any]:
 
 def make_app(world: World, bus: Any = None) -> FastAPI:
     """The HTTP side with its real routes, on the world's database and a bus of the test's choice."""
-    settings = world.keys.settings()
-    tokens = Tokens(settings.token_keys_file, settings.token_issuer, settings.token_audience)
-    app = create_app(world.blueprint.title, tokens, {})
-    audit_log.routes(app, world.database)
-    world.blueprint.routes(app, cast(Service, SimpleNamespace(database=world.database, bus=bus)))
+    app, database, standing_bus = world.keys.http
+    database.present, standing_bus.present = world.database, bus
     return app
