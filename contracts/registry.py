@@ -113,7 +113,6 @@ class PlaceRegistered(Event):
 
     place_id: uuid.UUID
     revision: Count
-    name: Annotated[str, StringConstraints(min_length=1, max_length=128)]
     type: Code
     division: DivisionCode
     status: Code

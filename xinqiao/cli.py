@@ -167,6 +167,7 @@ def import_(
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
                 console=console,
+                disable=not console.is_terminal,  # what is read by a program is the report alone
             ) as bars:
                 task = bars.add_task(what.value, total=None)
 

@@ -29,6 +29,15 @@ class Keys:
         """The same for the same name and number within a county."""
         return keyed_hash(self.master, "volunteer", division[:6], *identity_parts(person.name, person.phone))
 
+    def traits(self, person: Registration) -> dict[str, str]:
+        """Keyed hashes by which doubles are found: of the number, the name and the employer (empty where unknown)."""
+        name, phone = identity_parts(person.name, person.phone)
+        return {
+            "phone_key": keyed_hash(self.master, "phone", phone),
+            "name_key": keyed_hash(self.master, "name", name),
+            "employer_key": keyed_hash(self.master, "employer", person.employer) if person.employer else "",
+        }
+
     def digest(self, person: Registration) -> str:
         """The same as long as nothing about the person changes."""
         return keyed_hash(self.master, "registration", json.dumps(asdict(person), sort_keys=True, ensure_ascii=False))

@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from chassis.policies import Versions, load_versions
+from services.registry.domain.coverage import CoveragePolicy
+from services.registry.domain.people_policy import PeoplePolicy
+from services.registry.domain.places_policy import PlacesPolicy
+from services.registry.domain.staffing import StaffingPolicy
+from services.registry.domain.standards import Standards
 from services.registry.domain.versions import Versioned
 
 SHIPPED = Path(__file__).parent / "policies"
@@ -17,10 +22,22 @@ V = TypeVar("V", bound=Versioned)
 class Policies:
     """One field for each part; what each holds is said by its model."""
 
+    people: Versions[PeoplePolicy]
+    places: Versions[PlacesPolicy]
+    standards: Versions[Standards]
+    coverage: Versions[CoveragePolicy]
+    staffing: Versions[StaffingPolicy]
+
     @classmethod
     def load(cls, folder: Path | None = None) -> Policies:
         """Raises `ValueError` that names the file and the place in it."""
-        return cls()
+        return cls(
+            places=_part(PlacesPolicy, "places", folder),
+            standards=_part(Standards, "standards", folder),
+            coverage=_part(CoveragePolicy, "coverage", folder),
+            staffing=_part(StaffingPolicy, "staffing", folder),
+            people=_part(PeoplePolicy, "people", folder),
+        )
 
 
 def _part(model: type[V], part: str, folder: Path | None) -> Versions[V]:

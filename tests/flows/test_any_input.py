@@ -82,7 +82,8 @@ def test_no_request_makes_a_service_fail(stack: Stack, service: str) -> None:
     failed: list[str] = []
     tried = 0
     with httpx.Client(base_url=url, headers=headers, timeout=30) as client:
-        operations = [result.ok() for result in schema.get_all_operations() if not isinstance(result, Err)]
+        every = [result.ok() for result in schema.get_all_operations() if not isinstance(result, Err)]
+        operations = [one for one in every if not one.path.endswith("/import")]  # whole files have tests of their own
         assert operations
         for operation in operations:
             if operation.method == "get" and "{" not in operation.path:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from chassis.db import Database
-from services.registry.api import divisions, organisations, rosters, volunteers
+from services.registry.api import (
+    consents,
+    coverage,
+    divisions,
+    doubles,
+    organisations,
+    places,
+    rosters,
+    staffing,
+    standards,
+    talent,
+    volunteers,
+)
 from services.registry.api.requests import answers_for_mistakes
 from services.registry.keys import Keys
 
@@ -13,7 +25,14 @@ PARTS = (
     divisions,
     organisations,
     volunteers,
+    talent,
+    consents,
+    doubles,
     rosters,
+    places,
+    standards,
+    coverage,
+    staffing,
 )
 
 

@@ -27,7 +27,7 @@ class Mistake:
 class Mistaken(Exception):
     """A file is refused for these mistakes; nothing of it was taken."""
 
-    def __init__(self, mistakes: Sequence[Mistake]) -> None:
-        super().__init__(f"{len(mistakes)} mistakes")
+    def __init__(self, mistakes: Sequence[Mistake], more: int = 0) -> None:
+        super().__init__(f"{len(mistakes) + more} mistakes")
         self.mistakes = tuple(mistakes[:SHOWN])
-        self.more = max(0, len(mistakes) - SHOWN)
+        self.more = max(0, len(mistakes) - SHOWN) + more

@@ -1,7 +1,7 @@
-"""Volunteers as 附件1 of 海心联办〔2024〕1号 asks for them, and how its cells are read.
+"""People as 附件1 and 附件4 of 海心联办〔2024〕1号 ask for them, and how the cells of both are read.
 
-Two code lists that look alike and are not: `PERSON_TYPES` of 附件1 and `QUALIFICATIONS` of 附件4. 2 is 心理治疗师 in
-both, 1 and 3 are not the same; neither is ever read as the other.
+One person may be a volunteer, in the talent base, or both. Two code lists look alike and are not: `PERSON_TYPES` of
+附件1 and `QUALIFICATIONS` of 附件4. 2 is 心理治疗师 in both, 1 and 3 are not the same; none is read as the other.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 
 PERSON_TYPES = {
     1: "心理咨询师",
@@ -32,6 +31,10 @@ QUALIFICATIONS = {
 }
 OTHER_TYPE = 8
 OTHER_QUALIFICATION = 6
+
+VOLUNTEER, TALENT = "volunteer", "talent"
+ROLES = {VOLUNTEER: "志愿者", TALENT: "社会心理服务人才"}
+"""Whom 附件1 registers, and whom 附件4 does."""
 
 SEXES = {"男": "male", "女": "female", "": "unknown", "不详": "unknown", "未知": "unknown"}
 SEX_LABELS = {"male": "男", "female": "女", "unknown": ""}
@@ -56,7 +59,11 @@ class Flawed(Exception):
 
 @dataclass(frozen=True)
 class Registration:
-    """A volunteer as told by the person or the unit. `trained` is ``yes``, ``no`` or ``unknown``."""
+    """A person as told by the person or the unit. `trained` is ``yes``, ``no`` or ``unknown``.
+
+    `birth_date` is an ISO day or empty; where it is known, `age` is not kept. The codes of `source`, `tags`,
+    `professions`, `networks` and `workforce` are those of `domain.talent`; neither form asks for them.
+    """
 
     name: str
     phone: str
@@ -71,6 +78,14 @@ class Registration:
     training: str = ""
     employer: str = ""
     post: str = ""
+    roles: tuple[str, ...] = (VOLUNTEER,)
+    major: str = ""
+    birth_date: str = ""
+    source: str = ""
+    tags: tuple[str, ...] = ()
+    professions: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    workforce: str = ""
 
     def personal(self) -> dict[str, str]:
         """The fields that are kept under the person's own key: all that the person is known by, and all free text."""
@@ -81,7 +96,51 @@ class Registration:
         return replace(self, **{name: fields.get(name, "") for name in PERSONAL})  # type: ignore[arg-type]
 
 
-PERSONAL = ("name", "phone", "education", "other_type", "other_qualification", "training", "employer", "post")
+PERSONAL = (
+    "name",
+    "phone",
+    "education",
+    "other_type",
+    "other_qualification",
+    "training",
+    "employer",
+    "post",
+    "major",
+    "birth_date",
+)
+OPEN = (
+    "sex",
+    "age",
+    "person_types",
+    "qualifications",
+    "trained",
+    "roles",
+    "source",
+    "tags",
+    "professions",
+    "networks",
+    "workforce",
+)
+"""The fields that are kept in clear: codes and an age, which tell nobody who it is."""
+
+
+def merged(told: Registration, known: Registration) -> Registration:
+    """What a form tells put onto what is known: an empty cell takes nothing away, and roles add up.
+
+    What the form does not ask for stays, and so does the content of a training to which it only says yes.
+    """
+    changes: dict[str, object] = {"roles": tuple(role for role in ROLES if role in {*told.roles, *known.roles})}
+    blank = Registration("", "")
+    for name in (*PERSONAL, *OPEN):
+        if name != "roles" and getattr(told, name) == getattr(blank, name):
+            changes[name] = getattr(known, name)
+    if told.person_types:
+        changes["other_type"] = told.other_type
+    if told.qualifications:
+        changes["other_qualification"] = told.other_qualification
+    if told.trained == "no":
+        changes["training"] = ""
+    return replace(told, **changes)  # type: ignore[arg-type]
 
 
 def plain(value: object) -> str:
@@ -149,6 +208,7 @@ def read_training(text: str) -> tuple[str, str]:
     return "yes", read_text(TRAINED.sub("", text), "培训时间及内容")
 
 
+NONE_OF_THEM = frozenset({"", "无", "没有", "不选", "无资质", "/", "-", "—", "——"})
 _SEPARATORS = re.compile(r"[、,;/|.\s]+|(?<=\d)和(?=\d)")
 _PIECE = re.compile(r"^(\d{1,9})[=:\-(]*(.*?)\)?$")
 
@@ -159,6 +219,8 @@ def read_codes(text: str, labels: Mapping[int, str], other: int) -> tuple[tuple[
     Written ``1、3``, ``1,3``, ``1 3``, ``1/3``, with the labels (``1=心理咨询师``), or as labels alone. What follows
     the words of `other` and is no code belongs to them.
     """
+    if text in NONE_OF_THEM:
+        return (), ""
     codes: set[int] = set()
     words: list[str] = []
     by_label = {label: code for code, label in labels.items() if code != other}
@@ -192,11 +254,6 @@ def _own_words(text: str) -> str:
 def write_codes(codes: Collection[int], other: int, free_text: str) -> str:
     """The way 附件1 writes a multiple choice; `read_codes` reads it back."""
     return "、".join(f"{code}=其他:{free_text}" if code == other else str(code) for code in sorted(codes))
-
-
-def birth_year(age: int | None, given_on: date) -> int | None:
-    """About when the person was born: an age is true on the day that it was given, and may be a year off."""
-    return None if age is None else given_on.year - age
 
 
 def identity_parts(name: str, phone: str) -> tuple[str, str]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.registry.store import core
+from services.registry.store import core, coverage, people, places
 from services.registry.store.core import (
     PORTION,
-    active_volunteers,
     children,
     codes_under,
     division,
@@ -24,13 +23,28 @@ from services.registry.store.core import (
     portions,
     roster,
     turns_on,
+    within,
+)
+from services.registry.store.people import (
+    active_volunteers,
+    counts,
+    groups_alike,
+    import_of,
+    imports_in,
+    merge,
+    merge_that_took,
+    merged_into,
+    merges_of,
+    near,
+    people_of,
+    survivor,
     volunteer,
     volunteers_by_identity,
     volunteers_in,
-    within,
+    with_traits,
 )
 
-PARTS = (core,)
+PARTS = (core, people, places, coverage)
 COLLECTIONS: dict[str, list[Any]] = {name: indexes for part in PARTS for name, indexes in part.COLLECTIONS.items()}
 
 __all__ = [
@@ -39,22 +53,34 @@ __all__ = [
     "active_volunteers",
     "children",
     "codes_under",
+    "counts",
     "division",
     "divisions",
     "divisions_below",
     "duties_of",
     "duty",
     "every",
+    "groups_alike",
+    "import_of",
+    "imports_in",
     "known_codes",
+    "merge",
+    "merge_that_took",
+    "merged_into",
+    "merges_of",
     "names_in_edition",
+    "near",
     "organisation",
     "organisations_by_key",
     "page",
+    "people_of",
     "portions",
     "roster",
+    "survivor",
     "turns_on",
     "volunteer",
     "volunteers_by_identity",
     "volunteers_in",
+    "with_traits",
     "within",
 ]

@@ -1,4 +1,4 @@
-"""Divisions, organisations, volunteers, duty, and pages: the queries."""
+"""Divisions, organisations, duty, and pages: the queries."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from chassis.tx import Document, Tx
 COLLECTIONS = {
     "divisions": [index("parent")],
     "organisations": [index("key", unique=True), index("division")],
-    "volunteers": [index("identity", unique=True, sparse=True), index("division")],
-    "submissions": [index("division")],
     "rosters": [index("division")],
     "duties": [index("volunteer_id", "starts_at"), index("roster", "starts_at")],
     KEYS: [],
@@ -90,32 +88,6 @@ async def organisations_by_key(tx: Tx, keys: Collection[str]) -> dict[str, Docum
     for portion in portions(keys):
         found.update({row["key"]: row for row in await tx.find("organisations", {"key": {"$in": portion}})})
     return found
-
-
-# Volunteers
-
-
-async def volunteer(tx: Tx, ident: uuid.UUID) -> Document | None:
-    return await tx.get("volunteers", ident)
-
-
-async def volunteers_by_identity(tx: Tx, identities: Collection[str]) -> dict[str, Document]:
-    found: dict[str, Document] = {}
-    for portion in portions(identities):
-        rows = await tx.find("volunteers", {"identity": {"$in": portion}})
-        found.update({row["identity"]: row for row in rows})
-    return found
-
-
-async def volunteers_in(tx: Tx, query: Document, after: uuid.UUID | None, limit: int) -> list[Document]:
-    """A page of volunteers in the order of their ids."""
-    wanted = {**query, "_id": {"$gt": after}} if after else query
-    return await tx.find("volunteers", wanted, sort=[("_id", 1)], limit=limit)
-
-
-async def active_volunteers(database: Database, division: str, limit: int) -> list[Document]:
-    query = {**within(division), "active": True}
-    return await database.find("volunteers", query, sort=[("_id", 1)], limit=limit)
 
 
 # Duty

@@ -79,6 +79,7 @@ async def test_a_minor_reports_abuse_and_the_police_is_told_and_says_so(
     received = (await post(client, key, "report/received", {"receipt": "JJ-017"}, officer)).json()
     assert (received["report"]["state"], received["report"]["received"]["receipt"]) == ("received", "JJ-017")
     assert (await client.get("/v1/reports-to-make", headers=officer)).json() == {"cases": []}
+    await world.end_follow_up(key)
     closed = await post(client, key, "close", {"outcome": "in_treatment", **REASON}, supervisor)
     assert closed.json()["state"] == "closed", closed.text
     assert [one["action"] for one in await world.audit_log()].count("mandatory_report_made") == 1

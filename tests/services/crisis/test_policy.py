@@ -32,7 +32,8 @@ def numbers_without_source(value: Any, place: str = "", sources: tuple[str, ...]
         ]
     if isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
         return [lack for n, inner in enumerate(value) for lack in numbers_without_source(inner, f"{place}[{n}]")]
-    is_number = isinstance(value, int) or (isinstance(value, list) and any(isinstance(inner, int) for inner in value))
+    inside = value if isinstance(value, list) else [value]
+    is_number = any(isinstance(inner, int) and not isinstance(inner, bool) for inner in inside)
     return [place] if is_number and not sources else []
 
 

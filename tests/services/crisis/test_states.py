@@ -245,6 +245,7 @@ class OfficeAtWork(RuleBasedStateMachine):
         orphans = timers - {f"{kind}:{key}" for key in cases for kind in ("acknowledgement", "emergency", "follow_up")}
         tellings = await world.database.find("tellings", {})
         orphans -= {f"telling:{one['_id']}" for one in tellings if cases[one["case_id"]]["state"] == "open"}
+        orphans -= {f"retention:{key}" for key, case in cases.items() if case["state"] == "closed"}
         assert orphans <= {f"referral:{key}" for key in referrals}
         self.events_fit(cases, await self.audit_log_holds())
 

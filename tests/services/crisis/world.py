@@ -24,6 +24,7 @@ from chassis.auth import Caller, Tokens, issue
 from chassis.clock import new_id, now
 from chassis.db import Database
 from chassis.envelope import from_message
+from chassis.errors import NotAllowed
 from chassis.http import create_app
 from chassis.service import Blueprint, Service
 from chassis.settings import Settings
@@ -377,17 +378,23 @@ class World:
         )
 
     async def close(self, case_id: UUID, caller: Caller = SUPERVISOR) -> Document:
-        """The follow-up ends, where contacts are still to come, and then the case; each by whom it takes."""
-        if any(item["state"] in ("planned", "due") for item in await self.follow_ups(case_id)):
-            await self.end_follow_up(case_id)
-        return await self.do(
-            lambda tx: commands.close(case_id, CaseOutcome.risk_reduced, "会商决定", caller, tx, self.office)
-        )
+        """The case is closed; where contacts are still to come, the follow-up ends first, by whom that takes."""
+
+        async def close(tx: Tx) -> Document:
+            return await commands.close(case_id, CaseOutcome.risk_reduced, "会商决定", caller, tx, self.office)
+
+        try:
+            return await self.do(close)
+        except NotAllowed as refusal:
+            if refusal.reason != "follow_up_open":
+                raise
+        await self.end_follow_up(case_id)
+        return await self.do(close)
 
     async def end_follow_up(self, case_id: UUID) -> None:
         """Two persons answer for a ground that the record does not bear out."""
         about = (await self.case(case_id))["decisions_needed"][:1]
-        await self.do(lambda tx: propose_ending(case_id, Ground.risk_reduced, "会商决定", OFFICER, tx))
+        await self.do(lambda tx: propose_ending(case_id, Ground.risk_reduced, "会商决定", OTHER_SUPERVISOR, tx))
         more = {"about": Matter(about[0])} if about else {}
         await self.decide(case_id, "end_follow_up", ground=Ground.risk_reduced, override_reason="两人会商决定", **more)
 

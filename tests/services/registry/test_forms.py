@@ -12,9 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis.errors import Refused
-from services.registry import forms
 from services.registry.domain.people import PERSON_TYPES, Registration
-from services.registry.forms import Submission, example_workbook, read_form, write_form
+from services.registry.forms import (
+    Submission,
+    archive,
+    example_workbook,
+    read_form,
+    tables,
+    write_form,
+)
 from tests.services.registry.support import HEADER, a_row, workbook
 
 TODAY = date(2026, 1, 15)
@@ -147,8 +153,8 @@ def zipped(**parts: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"name,phone\n", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", zipped(a=b"1"), workbook(a_row())[:-200]],
-    ids=["empty", "csv", "xls", "zip", "cut off"],
+    [b"\x00\x01", b"\xff\x80\xff", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", zipped(a=b"1"), workbook(a_row())[:-200]],
+    ids=["bytes", "no text", "broken xls", "zip", "cut off"],
 )
 def test_what_is_no_workbook_is_refused_with_what_to_do(content: bytes) -> None:
     error = refused(content)
@@ -169,14 +175,14 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_unpacked() 
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as bomb:
         bomb.writestr("[Content_Types].xml", b"<Types/>")
         with bomb.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as part:
-            for _ in range(forms.MAX_UNPACKED // (1 << 20) + 1):
+            for _ in range(archive.MAX_UNPACKED // (1 << 20) + 1):
                 part.write(bytes(1 << 20))
     assert len(stream.getvalue()) < 1 << 20
     assert refused(stream.getvalue()).reason == "too_large"
 
 
 def test_a_sheet_with_too_many_rows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forms, "MAX_ROWS", 10)
+    monkeypatch.setattr(tables, "MAX_ROWS", 10)
     assert refused(workbook(*[(None,)] * 7, a_row())).reason == "too_large"
 
 

@@ -14,7 +14,6 @@ from services.registry.domain.people import (
     PERSON_TYPES,
     QUALIFICATIONS,
     Flawed,
-    birth_year,
     masked_name,
     masked_phone,
     plain,
@@ -25,6 +24,7 @@ from services.registry.domain.people import (
     read_training,
     write_codes,
 )
+from services.registry.domain.people_dates import birth_year
 
 
 def types(cell: object) -> tuple[tuple[int, ...], str]:
@@ -127,8 +127,9 @@ def test_an_impossible_age_is_refused(cell: str) -> None:
 
 
 def test_the_year_of_birth_follows_from_the_age_and_the_day_it_was_given() -> None:
-    assert birth_year(35, date(2024, 3, 28)) == 1989
-    assert birth_year(None, date(2024, 3, 28)) is None
+    assert birth_year("", 35, date(2024, 3, 28)) == 1989
+    assert birth_year("1988-12-31", None, date(2024, 3, 28)) == 1988
+    assert birth_year("", None, date(2024, 3, 28)) is None
 
 
 def test_names_and_numbers_are_cleaned_and_checked() -> None:
