@@ -22,7 +22,7 @@ from contracts.crisis import (
 from services.crisis.domain import chains, follow_up
 from services.crisis.domain.matters import Matter
 from services.crisis.domain.policy import Policy
-from services.crisis.domain.referral import ENDED, WAITING
+from services.crisis.domain.referral import ACCEPTED, ENDED, WAITING
 
 TIMELINE_LENGTH = 500
 FLAGS_IN_A_CASE = 200
@@ -31,6 +31,18 @@ CASE_TIMERS = ("acknowledgement", "emergency", "follow_up", "review", "report", 
 """The timers that are set under a case's id: each ends when the case is closed or merged. A part adds its own."""
 LINE = frozenset({"duty_officer", "supervisor", "district_centre"})
 """The roles whose hop is the acknowledgement clock itself."""
+PASSES_WITH_ITS_DEED = frozenset(
+    {
+        Matter.referral_without_receiver,
+        Matter.tell_after_emergency,
+        Matter.transfer_unanswered,
+        Matter.consultation_unanswered,
+        Matter.hand_over_unconfirmed,
+        Matter.review_due,
+        Matter.report_not_made,
+    }
+)
+"""Matters that are gone once the deed is done, without anybody's decision: after them nothing may be left."""
 UNANSWERED = ("requested", "offered", "coordinator")
 """A responder is asked for, and nobody has taken the call."""
 
@@ -354,6 +366,25 @@ def ask_for_next_step(case: Document, plan: Document) -> None:
         need_decision(case, Matter.follow_up_plan_ended)
 
 
+async def need_next_step(case: Document, tx: Tx) -> None:
+    """An open case in which nothing is to come would be forgotten: a supervisor decides how it goes on."""
+    if case["state"] != "open" or case["acknowledgement"]["state"] != "acknowledged":
+        return  # the clock, or the chain, runs
+    if case["emergency"]["state"] in ("required", "called", "unconfirmed"):
+        return
+    chain = case.get("chain")
+    if chain and chains.due_at(chain) is not None:
+        return
+    if any(Matter(about) not in PASSES_WITH_ITS_DEED for about in case["decisions_needed"]):
+        return
+    referral = await tx.get("referrals", case["referral_id"]) if case["referral_id"] else None
+    if referral is not None and ReferralState(referral["state"]) in WAITING | ACCEPTED:
+        return
+    plan = await tx.get("plans", case["_id"])
+    if plan is None or not any(follow_up.is_open(item) for item in plan["follow_ups"]):
+        need_decision(case, Matter.follow_up_plan_ended)
+
+
 async def raise_tier(
     case: Document, tx: Tx, policy: Policy, tier: Tier, receivers: list[Document], by: str, reason: str
 ) -> None:
@@ -367,7 +398,8 @@ async def raise_tier(
     await plan_follow_ups(case, tx, policy)
     check_responder(case, tx, policy)
     request_responder(case, tx, policy)
-    note(case, tx, "raised", by, previous=previous.value, tier=tier.value, reason=reason)
+    evidence = {"reason": reason} if by == "policy" else {}  # a person's words are for the audit log
+    note(case, tx, "raised", by, previous=previous.value, tier=tier.value, **evidence)
     tx.record(
         actor=by,
         action="risk_raised",

@@ -140,7 +140,7 @@ def test_who_decides_by_policy_and_who_audits_it_read_the_districts_own_and_nobo
     mounts = {name: [v for v in container["volumes"] if "policies" in v] for name, container in CONTAINERS.items()}
     told = {name for name, container in CONTAINERS.items() if "XINQIAO_POLICY_DIR" in container.get("environment", {})}
     assert {name for name, mounted in mounts.items() if mounted} == told
-    assert told == {"crisis", "matching", "reporting", "operator"}
+    assert told == {"registry", "crisis", "matching", "reporting", "operator"}
     for name in told:
         assert mounts[name] == ["./deploy/policies:/policies:ro"]
         assert CONTAINERS[name]["environment"]["XINQIAO_POLICY_DIR"] == "/policies"

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from prometheus_client import Histogram
+from pydantic import Field
 
 from chassis.clock import now
 from chassis.tx import Document
@@ -53,6 +54,7 @@ class ToTier(Body):
 
 
 class CallEmergency(Body):
+    id: UUID | None = Field(None, description="An id of the caller's own: sent again it is the same call.")
     service: EmergencyService
 
 
@@ -84,11 +86,13 @@ def add(router: APIRouter, desk: Desk) -> None:
         return page | ({"next": _cursor(found[-1])} if len(found) == limit else {})
 
     @router.get("/attention", tags=["cases"])
-    async def list_attention(caller: Officer, limit: Limit = 50) -> dict[str, Any]:
-        """Open cases where something that should have happened did not."""
+    async def list_attention(caller: Officer, after: Cursor | None = None, limit: Limit = 50) -> dict[str, Any]:
+        """Open cases where something that should have happened did not, a page at a time as in the list of cases."""
         silent = timedelta(minutes=desk.office.policies.at(now()).responder.silent_minutes)
-        found = await store.needing_attention(desk.database, caller.division, limit, now() - silent)
-        return {"cases": [view(commands.listed(case, caller)) for case in found]}
+        place = _place(after) if after else None
+        found = await store.needing_attention(desk.database, caller.division, limit, now() - silent, place)
+        page: dict[str, Any] = {"cases": [view(commands.listed(case, caller)) for case in found]}
+        return page | ({"next": _cursor(found[-1])} if len(found) == limit else {})
 
     @router.get("/cases/{case_id}", tags=["cases"])
     async def get_case(case_id: UUID, caller: Reader) -> dict[str, Any]:
@@ -120,7 +124,9 @@ def add(router: APIRouter, desk: Desk) -> None:
     @router.post("/cases/{case_id}/emergency", tags=["cases"])
     async def call_emergency(case_id: UUID, body: CallEmergency, caller: Officer) -> dict[str, Any]:
         """110 or 120 was called by the caller."""
-        return await desk.do(lambda tx: commands.call_emergency(case_id, body.service, caller, tx, desk.office))
+        return await desk.do(
+            lambda tx: commands.call_emergency(case_id, body.service, caller, tx, desk.office, ident=body.id)
+        )
 
     @router.post("/cases/{case_id}/emergency/confirm", tags=["cases"])
     async def confirm_emergency(case_id: UUID, caller: Officer) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class AskForNext(Body):
 class CallOut(Body):
     """Who was called: an emergency service or an office, its entry in the directory, and its reference number."""
 
+    id: UUID | None = Field(None, description="An id of the caller's own: sent again it is the same call.")
     service: CallOutKind
     party_id: UUID | None = None
     reference: Reference | None = None
@@ -123,7 +124,7 @@ def add(router: APIRouter, desk: Desk) -> None:
         """
         return await desk.do(
             lambda tx: emergency.call_emergency(
-                case_id, body.service, caller, tx, desk.office, body.party_id, body.reference
+                case_id, body.service, caller, tx, desk.office, body.party_id, body.reference, body.id
             )
         )
 

@@ -43,7 +43,7 @@ async def use_emergency_access(case_id: UUID, reason: str, caller: Caller, tx: T
         },
     }
     tx.insert("emergency_access", use)
-    tx.put("grants", {"_id": f"{case_id}:{caller.subject}", "until": until})
+    tx.put("grants", {"_id": f"{case_id}:{caller.subject}", "case_id": case_id, "until": until})
     note(case, tx, "emergency_access", caller.subject, access_id=use["_id"])
     tx.put("cases", case)
     tx.record(
@@ -70,6 +70,7 @@ async def review_emergency_access(access_id: UUID, justified: bool, reason: str,
         raise NotAllowed("this use was reviewed before")
     state = "justified" if justified else "unjustified"
     use["review"] = {**use["review"], "state": state, "by": caller.subject, "at": tx.now}
+    use["reason"] = None  # it was kept for whoever reviews; the audit log has it
     if not justified:
         tx.delete("grants", f"{use['case_id']}:{use['by']}")
     tx.put("emergency_access", use)

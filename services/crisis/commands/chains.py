@@ -6,6 +6,7 @@ place where nobody of the chain is called.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 from chassis.auth import Caller
@@ -15,14 +16,14 @@ from contracts.base import Tier
 from contracts.crisis import HopCalled, HopOverdue, HopReceived, ReferralState
 from contracts.hotline import RiskFlagged, Setting
 from services.crisis import store
-from services.crisis.case import LINE, nearest, need_decision, new_referral, note, start_clock
+from services.crisis.case import LINE, nearest, need_decision, need_next_step, new_referral, note, start_clock
 from services.crisis.commands.rights import OFFICERS, institution_of
 from services.crisis.domain import chains
 from services.crisis.domain.chains import Chain
 from services.crisis.domain.chains_notices import Addressee, NoticeState
 from services.crisis.domain.chains_policy import SettingChain
 from services.crisis.domain.matters import Matter
-from services.crisis.domain.referral import ENDED
+from services.crisis.domain.referral import ACCEPTED, ENDED, WAITING
 from services.crisis.office import Office
 from services.crisis.store import concerns as store_of_hops
 from services.crisis.store.chains_notices import unreceived_of
@@ -144,8 +145,24 @@ async def hop_due(case_id: UUID, tx: Tx, office: Office) -> None:
             chains.call_again(chain, place, rules, Tier(case["tier"]), tx.now)
             await _tell_called(case, place, tx)
             line_takes(case, tx, office)
+        if hop["role"] == OF_INSTITUTION and await _organisation(case, hop["role"], tx) is None:
+            line_takes(case, tx, office)  # the referral was not sent: no institution could have received
+    await _held_too_long(case, rules, tx, office)
     _arm(case, tx)
     tx.put("cases", case)
+
+
+async def _held_too_long(case: Document, rules: SettingChain, tx: Tx, office: Office) -> None:
+    """To hold a case is not to have dealt with it: after a time the next hop has it too, and the line."""
+    place = chains.held_too_long(case["chain"], tx.now)
+    if place is None or case["acknowledgement"]["state"] != "chain":
+        return
+    note(case, tx, "hop_held_too_long", "policy", hop=place, role=case["chain"]["hops"][place]["role"])
+    following = chains.callable_next(case["chain"], place)
+    if following is not None:
+        chains.pass_on(case["chain"], place, tx.now)
+        await _call(case, following, rules, tx, office)
+    line_takes(case, tx, office)
 
 
 def line_takes(case: Document, tx: Tx, office: Office) -> None:
@@ -161,6 +178,8 @@ def acknowledged(case: Document, tx: Tx) -> None:
     place = chains.place_of(chain, frozenset(OFFICERS)) if chain else None
     if place is not None:
         _receive(case, place, case["acknowledgement"]["by"], tx)
+    elif chain:
+        _arm(case, tx)
 
 
 def end_chain(case: Document, tx: Tx) -> None:
@@ -190,7 +209,10 @@ async def receive(case_id: UUID, caller: Caller, tx: Tx, office: Office) -> Docu
         raise NotFound("nobody is called here")
     if chain["hops"][place]["role"].replace("-", "_") in OFFICERS:
         raise NotAllowed("the line receives a case by acknowledging it", reason="acknowledge")
-    _receive(case, place, caller.subject, tx)
+    rules = _rules(case, office)
+    alone = case["acknowledgement"]["state"] == "chain"
+    _receive(case, place, caller.subject, tx, tx.now + rules.hold(Tier(case["tier"])) if alone else None)
+    await need_next_step(case, tx)
     tx.put("cases", case)
     return least(case, place)
 
@@ -314,14 +336,15 @@ async def _stands_for(role: str, case: Document, caller: Caller, tx: Tx) -> bool
 
 
 async def _organisation(case: Document, role: str, tx: Tx) -> UUID | None:
-    """The school of the chain, or the institution that the referral is addressed to at present."""
+    """The school of the chain, or the institution that the referral was sent to, with the consent that takes."""
     held = role.replace("-", "_")
     if held in OF_SCHOOL:
         school: UUID | None = case["chain"]["organisation_id"]
         return school
     if held == OF_INSTITUTION and case["referral_id"] is not None:
         referral = await tx.get("referrals", case["referral_id"])
-        return referral["organisation_id"] if referral is not None else None
+        sent = referral is not None and ReferralState(referral["state"]) in WAITING | ACCEPTED
+        return referral["organisation_id"] if referral is not None and sent else None
     return None
 
 
@@ -376,11 +399,11 @@ async def _tell_called(case: Document, place: int, tx: Tx) -> None:
     )
 
 
-def _receive(case: Document, place: int, subject: str, tx: Tx) -> None:
+def _receive(case: Document, place: int, subject: str, tx: Tx, hold_until: datetime | None = None) -> None:
     chain = case["chain"]
     hop = chain["hops"][place]
     on_time = chains.HopState(hop["state"]) is chains.HopState.called and tx.now <= hop["due_at"]
-    chains.receive(chain, place, subject, tx.now)
+    chains.receive(chain, place, subject, tx.now, hold_until)
     note(case, tx, "hop_received", subject, hop=place, role=hop["role"])
     tx.emit(
         HopReceived(
@@ -400,7 +423,7 @@ def _receive(case: Document, place: int, subject: str, tx: Tx) -> None:
 
 
 def _arm(case: Document, tx: Tx) -> None:
-    """The clock runs exactly while somebody is called."""
+    """The clock runs exactly while somebody is called, or holds what only the chain holds."""
     due = chains.due_at(case["chain"])
     if due is None:
         tx.cancel_timer(TIMER, case["_id"])

@@ -13,6 +13,7 @@ from services.crisis import store
 from services.crisis.case import (
     draft_referral,
     end_timers,
+    need_next_step,
     note,
     plan_follow_ups,
     release_responder,
@@ -28,8 +29,13 @@ from services.crisis.commands.retention import keep_closed, keep_open
 from services.crisis.commands.rights import in_office, known_case, responds, seen_case
 from services.crisis.commands.urgent import drop_urgent
 from services.crisis.domain.case_states import State, allows
+from services.crisis.domain.follow_up import State as Contact
 from services.crisis.domain.follow_up import is_open
+from services.crisis.domain.matters import Matter
 from services.crisis.office import Office
+
+CLOSING_DECIDES = frozenset({Matter.case_to_close, Matter.follow_up_plan_ended})
+"""Matters to which closing is itself the answer."""
 
 
 async def release(case_id: UUID, caller: Caller, tx: Tx) -> Document:
@@ -42,6 +48,7 @@ async def release(case_id: UUID, caller: Caller, tx: Tx) -> Document:
     if case["responder"]["state"] in ("none", "released"):
         return case
     release_responder(case, tx)
+    await need_next_step(case, tx)
     note(case, tx, "responder_released", caller.subject)
     tx.put("cases", case)
     return case
@@ -50,8 +57,9 @@ async def release(case_id: UUID, caller: Caller, tx: Tx) -> Document:
 async def close(case_id: UUID, outcome: CaseOutcome, reason: str, caller: Caller, tx: Tx, office: Office) -> Document:
     """The episode ends: nothing waits any more, and a later flag of the person opens a new case.
 
-    A follow-up is not ended by closing: it ends on a ground of its own first. At the tiers that lowering is guarded for
-    most, closing takes a second person as well.
+    A follow-up is not ended by closing: it ends on a ground of its own first, and what waits for a decision gets it. At
+    the tiers that lowering is guarded for most, and for a case that is said to be an error, closing takes a second
+    person as well.
     """
     case = await seen_case(case_id, caller, tx)
     if case["emergency"]["state"] in UNCONFIRMED:
@@ -59,11 +67,16 @@ async def close(case_id: UUID, outcome: CaseOutcome, reason: str, caller: Caller
     if case["acknowledgement"]["state"] != "acknowledged":
         raise NotAllowed("nobody has acknowledged this case")
     check_report(case)
-    if case["rank"] >= Tier.high.rank and case["acknowledgement"]["by"] == caller.subject:
-        raise NotAllowed("closing at this risk takes a second person", status=403)
+    in_error = outcome is CaseOutcome.opened_in_error
+    if (in_error or case["rank"] >= Tier.high.rank) and case["acknowledgement"]["by"] == caller.subject:
+        raise NotAllowed("closing so takes a second person", status=403)
     plan = await tx.get("plans", case_id)
+    if in_error:
+        _check_error(case, plan)
     if outcome is not CaseOutcome.opened_in_error and plan and any(is_open(item) for item in plan["follow_ups"]):
         raise NotAllowed("contacts are still to come: the follow-up ends first, on its ground", reason="follow_up_open")
+    if waiting := [about for about in case["decisions_needed"] if Matter(about) not in CLOSING_DECIDES]:
+        raise NotAllowed(f"decisions are due: {', '.join(waiting)}", reason="matters_open", field="decisions_needed")
     await end(case, tx, caller.subject, "case_closed")
     case.update(state=State.closed.value, closed_at=tx.now, outcome=outcome.value)
     keep_closed(case, tx, office)
@@ -90,6 +103,14 @@ async def close(case_id: UUID, outcome: CaseOutcome, reason: str, caller: Caller
             tx.put("persons", {**person, "case_id": None})
     tx.put("cases", case)
     return case
+
+
+def _check_error(case: Document, plan: Document | None) -> None:
+    """Raises `NotAllowed` for a case that can be no error: help was called out, or the person was reached."""
+    if case["emergency"].get("calls"):
+        raise NotAllowed("an emergency was called: this case is no error", reason="no_error")
+    if plan is not None and any(item["state"] == Contact.kept for item in plan["follow_ups"]):
+        raise NotAllowed("the person was reached: this case is no error", reason="no_error")
 
 
 async def end(case: Document, tx: Tx, by: str, reason: str) -> None:

@@ -11,10 +11,8 @@ from chassis.errors import NotAllowed, NotFound
 from chassis.sealing import Unreadable
 from chassis.tx import Document, Tx
 from services.crisis import store
-from services.crisis.case import (
-    note,
-    seal_key,
-)
+from services.crisis.case import note
+from services.crisis.commands.retention_erasing import cases_of, erase, held
 from services.crisis.commands.rights import OFFICERS, known_case, responds
 from services.crisis.office import Office
 
@@ -41,25 +39,30 @@ async def reveal_contacts(case_id: UUID, reason: str, caller: Caller, tx: Tx, of
 
 
 async def erase_contacts(case_id: UUID, reason: str, caller: Caller, tx: Tx, office: Office) -> Document:
-    """The person is forgotten: the key goes, and with it every contact under it. The case stays, by pseudonym."""
+    """The person is forgotten: the keys go, and every contact of all the person's cases. The cases stay, by pseudonym.
+
+    409 `legal_hold` where any of them is held; `case_open` or `programme_open` while somebody has to call the person
+    back, here or elsewhere.
+    """
     case = await store.the_case(tx, case_id)
     if not caller.sees(case["division"]):
         raise NotFound("there is no such case")
-    if await tx.get("holds", case_id) is not None:
-        raise NotAllowed("the case is held: nothing of it is erased", reason="legal_hold")
-    if case["person"] is not None or case["flags"]:
-        await office.keys.erase(tx, seal_key(case))  # under which the case's own texts are
-    for contact in await store.contacts_of(tx, case_id):
-        await office.keys.erase(tx, contact["person"])
-        tx.delete("contacts", contact["_id"])
-    case["flags"] = [{**row, "contact_state": "erased"} for row in case["flags"]]
-    note(case, tx, "contact_erased", caller.subject)
-    tx.record(
-        actor=caller.subject,
-        action="contact_erased",
-        subject=str(case_id),
-        reason=reason,
-        division=case["division"],
-    )
-    tx.put("cases", case)
+    cases = await cases_of(case, tx)
+    if await held(cases, tx):
+        raise NotAllowed("a case of the person is held: nothing of it is erased", reason="legal_hold")
+    if any(one["state"] == "open" for one in cases):
+        raise NotAllowed("a case of the person is open: what it takes to call back stays", reason="case_open")
+    if await store.records.programmes_open(tx, cases):
+        raise NotAllowed("somebody still calls the person in a programme", reason="programme_open")
+    await erase(cases, tx, office, pseudonyms=False)
+    for one in cases:
+        note(one, tx, "contact_erased", caller.subject)
+        tx.record(
+            actor=caller.subject,
+            action="contact_erased",
+            subject=str(one["_id"]),
+            reason=reason,
+            division=one["division"],
+        )
+        tx.put("cases", one)
     return case

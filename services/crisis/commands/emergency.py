@@ -18,7 +18,7 @@ from contracts.crisis import (
     EmergencyService,
     EmergencyServiceCalled,
 )
-from services.crisis.case import note
+from services.crisis.case import need_next_step, note
 from services.crisis.commands.rights import role_of, seen_case
 from services.crisis.office import Office
 
@@ -48,26 +48,35 @@ async def call_emergency(
     office: Office,
     party_id: UUID | None = None,
     reference: str | None = None,
+    ident: UUID | None = None,
 ) -> Document:
     """A named person has called an emergency service or an office out; that they are with the person has to be
-    confirmed in time, or the next of the chain is called.
+    confirmed in time, or the next of the chain is called. A further call gives no further time.
+
+    The same `ident` with the same content is the same call.
     """
     case = await seen_case(case_id, caller, tx)
     kind = CallOutKind(service.value)
+    said = {"by": caller.subject, "service": kind.value, "party_id": party_id, "reference": reference}
+    calls = case["emergency"].get("calls", [])
+    told = next((call for call in calls if call["id"] == ident), None)
+    if told is not None:
+        if any(told[name] != value for name, value in said.items()):
+            raise NotAllowed("this id was taken before with another body", reason="id_reused", field="id")
+        return case
     if party_id is not None:
         await _check_party(party_id, kind, case, tx)
     confirm_by = tx.now + timedelta(minutes=office.policies.of(case["policy"]).emergency.confirm_minutes)
     present = case["emergency"]
     opened = present["state"] in UNCONFIRMED
+    if present["state"] in ("called", "unconfirmed"):
+        confirm_by = min(confirm_by, present["due_at"])
     step = present["step"] if opened else 0
     call: Document = {
-        "id": new_id(),
+        "id": ident or new_id(),
         "at": tx.now,
-        "by": caller.subject,
+        **said,
         "role": role_of(caller),
-        "service": kind.value,
-        "party_id": party_id,
-        "reference": reference,
         "step": step,
         "outcome": CallOutcome.pending.value,
         "told_by": None,
@@ -82,7 +91,7 @@ async def call_emergency(
         "called_by": caller.subject,
         "called_at": tx.now,
         "due_at": confirm_by,
-        "calls": [*present.get("calls", []), call][-CALLS:],
+        "calls": [*calls, call][-CALLS:],
     }
     tx.set_timer("emergency", case_id, confirm_by)
     note(case, tx, "emergency_called", caller.subject, service=kind.value, party_id=party_id, call_id=call["id"])
@@ -126,6 +135,7 @@ async def confirm_emergency(case_id: UUID, caller: Caller, tx: Tx, call_id: UUID
     else:
         party = CallOutKind(call["service"])
         tx.emit(CallOutPartyConfirmed(**fields, party=party, party_id=call["party_id"]))
+    await need_next_step(case, tx)
     tx.put("cases", case)
     return case
 
@@ -172,6 +182,7 @@ async def stand_down(case_id: UUID, reason: str, caller: Caller, tx: Tx) -> Docu
     case["emergency"] = {**case["emergency"], "state": "stood_down", "by": caller.subject, "at": tx.now}
     tx.cancel_timer("emergency", case_id)
     note(case, tx, "emergency_stood_down", caller.subject)
+    await need_next_step(case, tx)
     tx.record(
         actor=caller.subject,
         action="emergency_stood_down",

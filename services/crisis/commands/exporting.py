@@ -11,12 +11,16 @@ from chassis.errors import NotFound
 from chassis.sealing import Unreadable
 from chassis.tx import Document, Tx
 from services.crisis import store
-from services.crisis.commands.retention import OF_A_CASE
+from services.crisis.commands.retention_erasing import OF_A_CASE, cases_of
 from services.crisis.office import Office
 
 AUDIT_ENTRIES = 10_000
-REGISTERS = ("screening_contacts", "incident_contacts", "programme_contacts", "posts")
-"""Where else something lies under the person's own key."""
+BESIDES: dict[str, str] = {"programmes": "case_id"}
+"""What names a case and goes on without it: the collection, and the field."""
+OF_A_FLAG = ("concerns", "outreaches", "incoming_referrals")
+"""What a flag came from, by its `flag_id`."""
+REGISTERS = (*store.records.REGISTERS, "programmes", "screenings", "incident_people")
+"""Where else something lies under the person's pseudonym."""
 
 
 async def export_record(case_id: UUID, reason: str, caller: Caller, tx: Tx, office: Office) -> Document:
@@ -27,11 +31,9 @@ async def export_record(case_id: UUID, reason: str, caller: Caller, tx: Tx, offi
     first = await store.the_case(tx, case_id)
     if not caller.sees(first["division"]):
         raise NotFound("there is no such case")
-    cases = [first]
-    if first["person"] is not None:
-        cases = [
-            case for case in await store.records.cases_of_person(tx, first["person"]) if caller.sees(case["division"])
-        ]
+    whole = await cases_of(first, tx)
+    cases = [case for case in whole if caller.sees(case["division"])]
+    names = sorted({case["person"] for case in whole if case["person"] is not None})
     tx.record(
         actor=caller.subject,
         action="record_exported",
@@ -41,10 +43,14 @@ async def export_record(case_id: UUID, reason: str, caller: Caller, tx: Tx, offi
         cases=[str(case["_id"]) for case in cases],
     )
     observe.PERSONAL_READS.labels("export").inc()
-    registers: Document = {}
-    for collection in REGISTERS if first["person"] is not None else ():
-        found = await store.records.of_person(tx, collection, first["person"], AUDIT_ENTRIES)
-        registers[collection] = [await _plain(document, document["person"], tx, office) for document in found]
+    persons = [await tx.get("persons", name) for name in names]
+    registers: Document = {"persons": [_marks(person) for person in persons if person is not None]}
+    for collection in REGISTERS:
+        registers[collection] = []
+        for name in names:
+            found = await store.records.of_person(tx, collection, name, AUDIT_ENTRIES)
+            seen = [row for row in found if row.get("division") is None or caller.sees(row["division"])]
+            registers[collection] += [await _plain(document, name, tx, office) for document in seen]
     return {
         "_id": case_id,
         "exported_at": tx.now,
@@ -55,11 +61,16 @@ async def export_record(case_id: UUID, reason: str, caller: Caller, tx: Tx, offi
 
 async def _whole(case: Document, tx: Tx, office: Office) -> Document:
     parts: Document = {"case": await _plain(case, case["person"], tx, office)}
-    for collection, field in OF_A_CASE.items():
+    for collection, field in (OF_A_CASE | BESIDES).items():
         documents = await store.records.of_case(tx, collection, field, case["_id"])
         parts[collection] = [
             await _plain(document, document.get("person") or case["person"], tx, office) for document in documents
         ]
+    flags = [row["id"] for row in (*case["flags"], *parts["flag_rows"])]
+    for collection in OF_A_FLAG:
+        found = await store.records.of_flags(tx, collection, flags)
+        # What is sealed in a concern is of whoever told it, who is another person.
+        parts[collection] = [{name: value for name, value in row.items() if name != "sealed"} for row in found]
     parts["audit_log"] = await store.records.entries_about(tx, str(case["_id"]), AUDIT_ENTRIES)
     return parts
 
@@ -77,3 +88,7 @@ async def _plain(value: Any, person: Any, tx: Tx, office: Office) -> Any:
     if isinstance(value, list):
         return [await _plain(inner, person, tx, office) for inner in value]
     return value
+
+
+def _marks(person: Document) -> Document:
+    return {name: person.get(name) for name in ("_id", "also", "cases", "marks")}

@@ -38,9 +38,11 @@ from services.crisis.domain.follow_up import (
     Outcome,
     Preferences,
     Report,
+    Rules,
     State,
     fall_due,
     is_open,
+    may_be_tried,
     try_once,
 )
 from services.crisis.domain.policy import Policy
@@ -77,9 +79,10 @@ async def record_attempt(
     if item["state"] == State.planned and item["due_at"] > first:
         raise NotAllowed("another follow-up comes before this one")
     check_attempt(said, report, again_at, tx, office)
-    check_wishes(wishes_of(case), channel, override_reason, str(case_id), case["division"], caller, tx)
     policy = office.policies.of(plan["policy"])
     rules = follow_up_rules(plan, case, policy, item)
+    check_due(item, rules, tx)
+    check_wishes(wishes_of(case), channel, override_reason, str(case_id), case["division"], caller, tx)
     if item["state"] == State.planned:
         fall_due(item, tx.now, rules)
         tx.emit(FollowUpDue(**follow_up_fields(item, plan, tx)))
@@ -113,6 +116,12 @@ def check_attempt(said: Outcome, report: Report | None, again_at: datetime | Non
         raise Refused("time_does_not_fit", "a later call needs its time, and nothing else has one", "again_at")
     if again_at is not None:
         bound(again_at, "again_at", tx, office)
+
+
+def check_due(item: Document, rules: Rules, tx: Tx) -> None:
+    """Raises `NotAllowed` where the contact lies further ahead than policy lets anybody try it."""
+    if not may_be_tried(item, tx.now, rules):
+        raise NotAllowed(f"not due yet: this contact is for {item['due_at'].isoformat()}", reason="not_due")
 
 
 def check_wishes(

@@ -16,10 +16,12 @@ from services.crisis.case import (
     follow_up_rules,
     keep_plan,
     need_decision,
+    need_next_step,
     note,
     release_responder,
     request_responder,
 )
+from services.crisis.commands.emergency import UNCONFIRMED
 from services.crisis.commands.follow_ups import void_plan
 from services.crisis.commands.rights import bound, seen_case
 from services.crisis.domain.follow_up import (
@@ -50,6 +52,17 @@ ABOUT_THE_PERSON = frozenset(
     }
 )
 """Matters of which the follow-up's end disposes."""
+
+NOT_LEFT = frozenset(
+    {
+        Matter.welfare_check,
+        Matter.safety_assessment_due,
+        Matter.tell_police,
+        Matter.extreme_event_warning,
+        Matter.consultation_or_admission,
+    }
+)
+"""Matters that are not left as they are: something has to be done about them."""
 
 TAKEN = frozenset({"accepted", "scheduled", "attended", "completed"})
 """A referral that an institution has taken."""
@@ -96,12 +109,13 @@ async def decide(
             release_responder(case, tx)
             request_responder(case, tx, office.policies.at(tx.now))
         case Decision.as_it_is:
-            if about is Matter.welfare_check:
-                raise NotAllowed("who was missed so often is not left as it is; visit, refer, or call 110")
+            if about in NOT_LEFT:
+                raise NotAllowed(f"{about} is not left as it is: say what was done, or what is to be done")
         case Decision.end_follow_up:
             await _end(case, ground, override_reason, caller, tx, office)
     if about in ABOUT_THE_PERSON and decision is not Decision.end_follow_up:
         await _need_next_step(case, tx)
+    await need_next_step(case, tx)
     note(case, tx, "decided", caller.subject, decision=decision, about=about)
     tx.record(
         actor=caller.subject,
@@ -192,6 +206,10 @@ async def _end(
     """No more contacts, on a ground that policy knows and the record bears out, or that two persons answer for."""
     if ground is None:
         raise Refused("ground_missing", "a follow-up ends on a ground; name it", "ground")
+    if case["acknowledgement"]["state"] != "acknowledged":
+        raise NotAllowed("nobody has acknowledged this case", reason="not_acknowledged")
+    if case["emergency"]["state"] in UNCONFIRMED:
+        raise NotAllowed("an act in progress has no confirmed contact yet", reason="emergency_unconfirmed")
     policy = office.policies.at(tx.now)
     if ground not in policy.ending.grounds:
         raise Refused("ground_unknown", f"policy {policy.version} does not know {ground}", "ground")
@@ -258,7 +276,8 @@ async def _record_of(case: Document, tx: Tx, office: Office) -> Record:
         reduced_tiers=policy.ending.reduced_tiers,
         referrals=states,
         declined=bool(declined),
-        age=tx.now - case["opened_at"],
+        # Opening again, raising and the same danger again all start the clock anew: the time is counted from there.
+        age=tx.now - max(case["opened_at"], case["acknowledgement"]["since"]),
         longest=timedelta(hours=policy.ending.longest_hours[tier]),
         misses=len(row),
         misses_wanted=policy.lost_contact.misses[tier],

@@ -12,11 +12,9 @@ from contracts.base import Answer, Tier
 from contracts.crisis import CasesMerged, ReferralState, RiskRaised
 from services.crisis import store
 from services.crisis.case import (
-    FLAGS_IN_A_CASE,
     TIMELINE_LENGTH,
     check_responder,
     draft_referral,
-    keep_newest_flags,
     keep_plan,
     need_decision,
     note,
@@ -27,9 +25,12 @@ from services.crisis.case import (
 )
 from services.crisis.commands.closing import end
 from services.crisis.commands.emergency import UNCONFIRMED
+from services.crisis.commands.merging_belongings import take_belongings
+from services.crisis.commands.merging_chains import join_chains
 from services.crisis.commands.minors import REPORT
 from services.crisis.commands.retention import keep_closed
 from services.crisis.commands.rights import seen_case
+from services.crisis.commands.urgent import take_over_urgent
 from services.crisis.domain import follow_up
 from services.crisis.domain.case_states import State, allows
 from services.crisis.domain.matters import Matter
@@ -68,7 +69,9 @@ async def merge(case_id: UUID, into: UUID, reason: str, caller: Caller, tx: Tx, 
     await _take_what_is_under_way(case, gone, tx)
     _keep_emergency(case, gone, tx)
     _keep_what_is_known(case, gone, tx)
-    await _take_belongings(case, gone, tx)
+    await take_belongings(case, gone, tx, office)
+    await take_over_urgent(case, gone, tx)
+    await join_chains(case, gone, tx, office)
     await _join_persons(case, gone, tx)
     took_part = gone["responder"]["state"] == "accepted"
     await end(gone, tx, caller.subject, "case_merged")
@@ -206,7 +209,6 @@ def _keep_what_is_known(case: Document, gone: Document, tx: Tx) -> None:
         own, other = wishes_of(case), wishes_of(gone)
         if not case.get("contact_preferences") or (own.may_be_phoned and not other.may_be_phoned):
             case["contact_preferences"] = gone["contact_preferences"]
-    case["guardian"] = case.get("guardian") or gone.get("guardian")
     case["assessment_needed"] = case["assessment_needed"] and gone["assessment_needed"]
     case["harm_to_minor"] = _harm(Answer(case["harm_to_minor"]), Answer(gone["harm_to_minor"])).value
     if case["consent"] in (Answer.not_asked, Answer.unknown):
@@ -236,30 +238,6 @@ def _keep_report(case: Document, gone: Document, tx: Tx) -> None:
     case["report"] = dict(kept)
     if kept["state"] == ReportState.required:
         tx.set_timer(REPORT, case["_id"], kept["due_at"])
-
-
-async def _take_belongings(case: Document, gone: Document, tx: Tx) -> None:
-    """Flags, contacts, sections, plans' versions and visits; what is sealed stays under the key it was sealed with."""
-    case["flags"] = sorted([*case["flags"], *gone["flags"]], key=lambda row: row["flagged_at"])
-    case["older_flags"] = case.get("older_flags", 0) + gone.get("older_flags", 0)
-    for collection in store.merging.MOVES:
-        for document in await store.merging.belongings(tx, collection, gone["_id"]):
-            tx.put(collection, {**document, "case_id": case["_id"], "was_of": gone["_id"]})
-    if len(case["flags"]) > FLAGS_IN_A_CASE:
-        keep_newest_flags(case, tx)
-    for collection in ("care_records", "guardians"):
-        theirs = await tx.get(collection, gone["_id"])
-        if theirs is None:
-            continue
-        if await tx.get(collection, case["_id"]) is None:
-            tx.insert(collection, {**theirs, "_id": case["_id"], **_case_of(theirs, case)})
-            if theirs.get("review_due_at") is not None:
-                tx.set_timer("review", case["_id"], theirs["review_due_at"])
-        tx.delete(collection, gone["_id"])
-
-
-def _case_of(document: Document, case: Document) -> Document:
-    return {"case_id": case["_id"]} if "case_id" in document else {}
 
 
 async def _join_persons(case: Document, gone: Document, tx: Tx) -> None:

@@ -19,8 +19,11 @@ from services.crisis.case import (
     plan_follow_ups,
     request_responder,
     require_emergency,
+    seal_key,
     start_clock,
 )
+from services.crisis.commands.emergency import UNCONFIRMED
+from services.crisis.commands.merging_belongings import guardian_of
 from services.crisis.commands.minors import follow_harm
 from services.crisis.commands.rights import seen_case, trusted
 from services.crisis.domain.merging import Signal, strength
@@ -37,9 +40,10 @@ async def split(
 ) -> Document:
     """These flags go to a new case with its own clock, at the highest tier that their evidence gave.
 
-    The case that they leave keeps its tier: lowering takes two persons. `ident` is the new case's id: the same one
-    again is one new case. What is known of the person (a minor, harm, the access class) holds for both until somebody
-    says otherwise. Raises `Refused` for flags that are not of this case, or all of them.
+    The case that they leave keeps its tier, and so does a person whose pseudonym goes with the flags: lowering takes
+    two persons. `ident` is the new case's id: the same one again is one new case. What is known of the person (a minor,
+    the guardian, harm, the access class, wishes) and a legal hold are both cases' until somebody says otherwise. Raises
+    `Refused` for flags that are not of this case, or all of them.
     """
     known = await tx.get("cases", ident)
     if known is not None:
@@ -54,12 +58,16 @@ async def split(
     if not rest:
         raise Refused("nothing_left", "a case keeps at least one flag", "flag_ids")
     policy = office.policies.at(tx.now)
-    tier = Tier.highest([Tier(row["tier"]) for row in taken])
+    staying, going = _pseudonyms(taken, rest)
+    tier = Tier.highest([*(Tier(row["tier"]) for row in taken), *([Tier(case["tier"])] if going else [])])
     fresh = _new_case(case, ident, taken, tier, policy.version, tx)
     case["flags"] = rest
-    await _part_persons(case, fresh, taken, rest, tx)
+    await _part_persons(case, fresh, staying, going, tx)
+    await _copy_guardian(case, fresh, tx, office)
+    await _carry_hold(case, fresh, caller, tx)
     due_at = start_clock(fresh, tx, policy)
-    if any(ACT_IN_PROGRESS in row["evidence"] for row in taken):
+    in_progress = going and case["emergency"]["state"] in UNCONFIRMED
+    if in_progress or any(ACT_IN_PROGRESS in row["evidence"] for row in taken):
         require_emergency(fresh, tx, policy)
     follow_harm(fresh, tx, office)
     await plan_follow_ups(fresh, tx, policy)
@@ -112,6 +120,8 @@ def _new_case(case: Document, ident: UUID, taken: list[Document], tier: Tier, ve
         "harm_to_minor",
         "consent",
         "assessment_needed",
+        "contact_preferences",
+        "guardian",
     )
     return {
         "_id": ident,
@@ -141,12 +151,41 @@ def _new_case(case: Document, ident: UUID, taken: list[Document], tier: Tier, ve
     }
 
 
-async def _part_persons(case: Document, fresh: Document, taken: list[Document], rest: list[Document], tx: Tx) -> None:
-    """A pseudonym of which only the flags that go know goes with them; one that both know, a shared telephone, stays,
-    and the new case's person is not known.
-    """
+def _pseudonyms(taken: list[Document], rest: list[Document]) -> tuple[set[str], list[str]]:
+    """Which pseudonyms stay and which go: one that both know, a shared telephone, stays."""
     staying = {str(row["person"]) for row in rest if row.get("person")}
-    going = sorted({str(row["person"]) for row in taken if row.get("person")} - staying)
+    return staying, sorted({str(row["person"]) for row in taken if row.get("person")} - staying)
+
+
+async def _copy_guardian(case: Document, fresh: Document, tx: Tx, office: Office) -> None:
+    """The guardian is known in both cases, under a key that the new case needs itself."""
+    guardian = await tx.get("guardians", case["_id"])
+    if guardian is not None:
+        tx.insert("guardians", await guardian_of(fresh, seal_key(fresh), [guardian], tx, office))
+
+
+async def _carry_hold(case: Document, fresh: Document, caller: Caller, tx: Tx) -> None:
+    """What moves out of a case under a legal hold, its own or that of a case merged into it, stays under it."""
+    waiting = [case]
+    while waiting:
+        one = waiting.pop()
+        held = await tx.get("holds", one["_id"])
+        if held is not None:
+            tx.insert("holds", {**held, "_id": fresh["_id"], "division": fresh["division"]})
+            note(fresh, tx, "held", caller.subject, from_case_id=one["_id"])
+            tx.record(
+                actor=caller.subject,
+                action="record_held",
+                subject=str(fresh["_id"]),
+                division=fresh["division"],
+                reason=f"split from {one['_id']}, held by {held['by']}",
+            )
+            return
+        waiting += [gone for key in one.get("merged_from", ()) if (gone := await tx.get("cases", key)) is not None]
+
+
+async def _part_persons(case: Document, fresh: Document, staying: set[str], going: list[str], tx: Tx) -> None:
+    """What only the flags that go know goes with them; without a pseudonym the new case's person is not known."""
     for key in going:
         person = await tx.get("persons", key)
         if person is None:

@@ -263,8 +263,10 @@ async def keep_guardian(
     case = await seen_case(case_id, caller, tx)
     if not case["minor"]:
         raise NotAllowed("a guardian is kept for a minor")
-    person = case["person"] or case["flags"][0]["id"]
     known = await tx.get("guardians", case_id)
+    others = (known or {}).get("others", [])
+    # The others are sealed under the document's key: all of it stays under one.
+    person = (known["person"] if known and others else None) or case["person"] or case["flags"][0]["id"]
     sealed = await office.keys.seal(tx, person, texts) if texts else (known or {}).get("sealed")
     codes = {"relation": relation.value, "consent": consent.value, "suspected": suspected.value}
     tx.put(
@@ -278,6 +280,7 @@ async def keep_guardian(
             "at": tx.now,
             "person": person if texts or known is None else known["person"],
             "sealed": sealed,
+            "others": others,
         },
     )
     case["guardian"] = {**codes, "at": tx.now}
@@ -287,7 +290,9 @@ async def keep_guardian(
 
 
 async def open_guardian(case_id: UUID, reason: str, caller: Caller, tx: Tx, office: Office) -> dict[str, Any]:
-    """Name and telephone of the guardian; the reading is logged."""
+    """Name and telephone of the guardian, and of `others` that a case brought which was merged into this one; the
+    reading is logged.
+    """
     case = await known_case(case_id, caller, tx)
     guardian = await tx.get("guardians", case_id)
     if guardian is None:
@@ -296,8 +301,14 @@ async def open_guardian(case_id: UUID, reason: str, caller: Caller, tx: Tx, offi
         actor=caller.subject, action="guardian_read", subject=str(case_id), division=case["division"], reason=reason
     )
     observe.PERSONAL_READS.labels("minors").inc()
+    person = guardian["person"]
+    others = [await _opened_guardian(one, person, tx, office) for one in guardian.get("others", ())]
+    return await _opened_guardian(guardian, person, tx, office) | ({"others": others} if others else {})
+
+
+async def _opened_guardian(guardian: Document, person: Any, tx: Tx, office: Office) -> dict[str, Any]:
     try:
-        texts = await office.keys.open(tx, guardian["person"], guardian["sealed"]) if guardian.get("sealed") else {}
+        texts = await office.keys.open(tx, person, guardian["sealed"]) if guardian.get("sealed") else {}
     except Unreadable:
         texts = {}
     return {name: guardian[name] for name in ("relation", "consent", "suspected", "by", "at")} | texts
@@ -335,11 +346,17 @@ async def set_access_class(
     tx: Tx,
     office: Office,
 ) -> Document:
-    """Into the strict class by any officer, out of it by a supervisor; a person under 14 and one of the special
-    populations stays in it.
+    """Into the strict class by any officer, out of it by a supervisor; a person under 14 stays in it.
+
+    That somebody is of a special population is taken back or changed by another person than the one who said it.
     """
     case = await seen_case(case_id, caller, tx)
     before = case.get("access", "ordinary")
+    said = population.value if population else None
+    if case.get("population") is not None and said != case["population"]:
+        caller.needs("supervisor")
+        if caller.subject == case.get("population_by"):
+            raise NotAllowed("taking a special population back takes a second person", status=403)
     if not strict:
         if before == "strict":
             caller.needs("supervisor")
@@ -348,7 +365,8 @@ async def set_access_class(
         if population is not None:
             raise Refused("strict_only", "one of the special populations belongs in the strict class", "population")
     case["access"] = "strict" if strict else "ordinary"
-    case["population"] = population.value if population else None
+    if said != case.get("population"):
+        case["population"], case["population_by"] = said, caller.subject
     if strict and before != "strict":
         # Who was asked, or may be asked still, was not chosen for this.
         check_responder(case, tx, office.policies.at(tx.now))

@@ -15,7 +15,7 @@ from contracts.base import Answer, Channel
 from contracts.crisis import ProgrammeBegun
 from contracts.hotline import Setting, Way
 from services.crisis import store
-from services.crisis.commands.follow_ups import check_attempt, check_hours, check_wishes, finding_of
+from services.crisis.commands.follow_ups import check_attempt, check_due, check_hours, check_wishes, finding_of
 from services.crisis.commands.programmes_contacts import open_contact
 from services.crisis.commands.rights import OFFICERS, bound, known_case
 from services.crisis.domain.follow_up import AttemptChannel, Outcome, Preferences, is_open
@@ -257,6 +257,7 @@ async def record_contact(
     if contact["state"] == ContactState.planned and contact["due_at"] > first:
         raise NotAllowed("another contact comes before this one")
     check_attempt(said, report, again_at, tx, office)
+    check_due(contact, attempt_rules(programme, office, contact), tx)
     subject, division = str(programme["_id"]), programme["division"]
     check_wishes(wishes_of(programme), channel, override_reason, subject, division, caller, tx)
     if said is Outcome.reached:

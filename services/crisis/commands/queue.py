@@ -9,7 +9,7 @@ from chassis.errors import NotAllowed
 from chassis.tx import Document, Tx
 from contracts.base import Tier
 from contracts.crisis import CaseAcknowledged
-from services.crisis.case import note
+from services.crisis.case import need_next_step, note
 from services.crisis.commands.chains import acknowledged
 from services.crisis.commands.rights import OFFICERS, WATCHERS, role_of, seen_case
 from services.crisis.commands.shifts import on_shift
@@ -70,6 +70,7 @@ async def _take(case: Document, caller: Caller, tx: Tx, office: Office, ask: UUI
     tx.cancel_timer("acknowledgement", case["_id"])
     note(case, tx, "acknowledged", caller.subject, on_shift=present)
     acknowledged(case, tx)
+    await need_next_step(case, tx)
     tx.emit(
         CaseAcknowledged(
             **tx.stamp(case["division"]),

@@ -25,6 +25,29 @@ LEAST = (
 )
 """What a responder needs in order to help; no evidence, no timeline, no pseudonym."""
 
+LISTED = (
+    "_id",
+    "state",
+    "tier",
+    "division",
+    "hotline",
+    "channel",
+    "way",
+    "setting",
+    "opened_at",
+    "minor",
+    "access",
+    "acknowledgement",
+    "emergency",
+    "responder",
+    "decisions_needed",
+    "referral_id",
+    "held_by",
+    "assessment_needed",
+    "unasked",
+)
+"""What a list shows of a case; no evidence, no timeline, no pseudonym, no contact."""
+
 
 async def read_case(case_id: UUID, caller: Caller, tx: Tx, office: Office) -> Document:
     """The case with its plan and referral for an officer; the least of it for the responder who took it."""
@@ -48,8 +71,18 @@ def least(case: Document) -> Document:
 
 
 def listed(case: Document, caller: Caller) -> Document:
-    """A case as a list shows it to this reader."""
-    return case if trusted(case, caller) else outline(case)
+    """A case as a list shows it to this reader: enough to see what waits. The rest is on its page, and read there."""
+    if not trusted(case, caller):
+        return outline(case)
+    flags = case["flags"]
+    return {
+        **{name: case[name] for name in LISTED if name in case},
+        "report": {"state": (case.get("report") or {}).get("state", "none")},
+        "flags": {
+            "count": len(flags) + case.get("older_flags", 0),
+            "newest_at": max((row["flagged_at"] for row in flags), default=None),
+        },
+    }
 
 
 def outline(case: Document) -> Document:

@@ -15,7 +15,16 @@ from chassis.tx import Document, Tx
 from contracts.base import Tier
 from contracts.crisis import ReferralKind, ReferralState
 from services.crisis import store
-from services.crisis.case import add_follow_up, keep_plan, move_referral, need_decision, new_referral, note, seal_key
+from services.crisis.case import (
+    add_follow_up,
+    keep_plan,
+    move_referral,
+    need_decision,
+    need_next_step,
+    new_referral,
+    note,
+    seal_key,
+)
 from services.crisis.commands.referrals_consent import Scope, consent_to, pass_consent_gate
 from services.crisis.commands.rights import bound, institution_of, known_case, seen_case
 from services.crisis.domain.matters import Matter
@@ -221,6 +230,7 @@ async def answer_referral(
         await bounce(referral, tx, office)
         case = await store.the_case(tx, referral["case_id"])
     if is_open:
+        await need_next_step(case, tx)
         _tell_case(case, referral, state, caller, tx, office)
     return referral
 
@@ -305,6 +315,7 @@ async def withdraw_referral(referral_id: UUID, reason: str, caller: Caller, tx: 
     tx.cancel_timer("referral", referral["_id"])
     for visit in await shelf.visits_of_referral(tx, referral["_id"]):
         withdraw_visit(visit, tx)
+    await need_next_step(case, tx)
     note(case, tx, f"referral_{state}", caller.subject, referral_id=referral["_id"])
     tx.put("cases", case)
     return referral

@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from chassis.auth import Caller
 from chassis.errors import NotAllowed, NotFound
 from chassis.tx import Document, Tx
 from services.crisis import store
-from services.crisis.case import note, seal_key
+from services.crisis.case import note
+from services.crisis.commands.retention_erasing import OF_A_CASE, erase, held
 from services.crisis.domain.records import RecordClass
 from services.crisis.office import Office
 
 TIMER = "retention"
 ENDED = ("closed", "merged")
-
-OF_A_CASE: dict[str, str] = {
-    "plans": "_id",
-    "referrals": "case_id",
-    "contacts": "case_id",
-    "assessments": "case_id",
-    "readings": "case_id",
-    "emergency_access": "case_id",
-    "sections": "case_id",
-    "plan_versions": "case_id",
-    "encounters": "case_id",
-    "care_records": "_id",
-    "guardians": "_id",
-    "flag_rows": "case_id",
-    "consents": "case_id",
-    "tellings": "case_id",
-    "transfers": "case_id",
-    "consultations": "case_id",
-    "accompanied_visits": "case_id",
-    "medication_hand_overs": "case_id",
-    "hand_over_notes": "case_id",
-    "notices": "case_id",
-}
-"""Where else documents of a case lie: the collection, and the field that names the case."""
 
 
 def keep_closed(case: Document, tx: Tx, office: Office) -> None:
@@ -97,29 +73,29 @@ async def hold(case_id: UUID, reason: str, caller: Caller, tx: Tx) -> Document:
     case = await _in_division(case_id, caller, tx)
     if await tx.get("holds", case_id) is not None:
         raise NotAllowed("the case is held already")
-    held: Document = {
+    holding: Document = {
         "_id": case_id,
         "division": case["division"],
         "by": caller.subject,
         "at": tx.now,
         "reason": reason,
     }
-    tx.insert("holds", held)
+    tx.insert("holds", holding)
     note(case, tx, "held", caller.subject)
     tx.put("cases", case)
     tx.record(
         actor=caller.subject, action="record_held", subject=str(case_id), division=case["division"], reason=reason
     )
-    return held
+    return holding
 
 
 async def release_hold(case_id: UUID, reason: str, caller: Caller, tx: Tx) -> Document:
     """Another person than the one who held it lets the clock run again; what is due is done at once."""
     case = await _in_division(case_id, caller, tx)
-    held = await tx.get("holds", case_id)
-    if held is None:
+    holding = await tx.get("holds", case_id)
+    if holding is None:
         raise NotAllowed("the case is not held")
-    if held["by"] == caller.subject:
+    if holding["by"] == caller.subject:
         raise NotAllowed("releasing a hold takes another person", status=403)
     tx.delete("holds", case_id)
     note(case, tx, "hold_released", caller.subject)
@@ -131,15 +107,17 @@ async def release_hold(case_id: UUID, reason: str, caller: Caller, tx: Tx) -> Do
         division=case["division"],
         reason=reason,
     )
-    if case["state"] in ENDED:
-        tx.set_timer(TIMER, case_id, tx.now)
+    ended: Document | None = case
+    while ended is not None and ended["state"] in ENDED:  # the hold stopped the case that it was merged into as well
+        tx.set_timer(TIMER, ended["_id"], tx.now)
+        ended = await tx.get("cases", ended["merged_into"]) if ended.get("merged_into") is not None else None
     return case
 
 
 async def retention_due(case_id: UUID, tx: Tx, office: Office) -> None:
     """First what is personal is erased, then, when its own time has come, the record. A hold stops both."""
     case = await tx.get("cases", case_id)
-    if case is None or case["state"] not in ENDED or await tx.get("holds", case_id) is not None:
+    if case is None or case["state"] not in ENDED or await held([case], tx):
         return
     times = case["retention"]
     due_at = times["personal_until"] if times["stripped_at"] is None else times["record_until"]
@@ -147,7 +125,7 @@ async def retention_due(case_id: UUID, tx: Tx, office: Office) -> None:
         tx.set_timer(TIMER, case_id, due_at)
         return
     if times["stripped_at"] is None:
-        await strip(case, tx, office)
+        await erase([case], tx, office, pseudonyms=True)
         case["retention"] = {**times, "stripped_at": tx.now}
         note(case, tx, "personal_part_erased", "policy")
         tx.put("cases", case)
@@ -163,48 +141,6 @@ async def retention_due(case_id: UUID, tx: Tx, office: Office) -> None:
         division=case["division"],
         reason=f"{case['record_class']}, {times['policy']}",
     )
-
-
-async def strip(case: Document, tx: Tx, office: Office) -> None:
-    """Erase what is personal of a case. A key that other cases of the person still need stays until theirs are done,
-    and so whatever was sealed for this case goes too.
-    """
-    persons = {contact["person"] for contact in await store.contacts_of(tx, case["_id"])}
-    if case["person"] is not None or case["flags"]:  # one that was merged has given its flags away
-        persons.add(seal_key(case))
-    for person in sorted(persons, key=str):
-        if not await store.records.needed_elsewhere(tx, person, case["_id"]):
-            await office.keys.erase(tx, person)
-    for collection, field in OF_A_CASE.items():
-        for document in await store.records.of_case(tx, collection, field, case["_id"]):
-            if collection == "contacts":
-                tx.delete(collection, document["_id"])
-            elif (rest := without_sealed(document)) != document:
-                tx.put(collection, rest)
-    case["flags"] = [{**row, "contact_state": "erased"} for row in case["flags"]]
-    if case["person"] is not None:
-        await _forget_person(case, tx)
-
-
-def without_sealed(value: Any) -> Any:
-    """A document without what was sealed in it, however deep: sealed things are bytes, and nothing else is."""
-    if isinstance(value, dict):
-        return {name: without_sealed(inner) for name, inner in value.items() if not isinstance(inner, bytes)}
-    if isinstance(value, list):
-        return [without_sealed(inner) for inner in value if not isinstance(inner, bytes)]
-    return value
-
-
-async def _forget_person(case: Document, tx: Tx) -> None:
-    """The pseudonym leaves the case, so that nothing joins what happened to who it was."""
-    person = await tx.get("persons", case["person"])
-    if person is not None:
-        rest = [other for other in person["cases"] if other != case["_id"]]
-        if rest or person["case_id"] is not None:
-            tx.put("persons", {**person, "cases": rest})
-        else:
-            tx.delete("persons", person["_id"])
-    case["person"] = None
 
 
 async def _delete(case: Document, tx: Tx) -> None:

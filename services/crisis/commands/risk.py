@@ -11,6 +11,7 @@ from contracts.base import Tier
 from contracts.crisis import RiskLowered
 from services.crisis import store
 from services.crisis.case import (
+    need_next_step,
     note,
     plan_follow_ups,
     raise_tier,
@@ -69,6 +70,7 @@ async def agree_to_lower(case_id: UUID, reason: str, caller: Caller, tx: Tx, off
     if case["acknowledgement"]["state"] == "waiting":
         start_clock(case, tx, policy)
     await plan_follow_ups(case, tx, policy)
+    await need_next_step(case, tx)
     note(case, tx, "lowered", caller.subject, previous=previous.value, tier=tier.value, proposed_by=proposed["by"])
     tx.record(
         actor=caller.subject,

@@ -156,6 +156,10 @@ async def accept_transfer(transfer_id: UUID, caller: Caller, tx: Tx, office: Off
     if case["acknowledgement"]["state"] == "acknowledged":
         # Who had taken it is of the other office: the person who accepts is the one who has it now.
         case["acknowledgement"] = {**case["acknowledgement"], "by": caller.subject, "at": tx.now}
+        case["held_by"] = caller.subject
+    else:
+        # While a clock waits nobody there has it yet, and nobody of the old office holds it any more.
+        case["held_by"] = None
     case["decisions_needed"] = [one for one in case["decisions_needed"] if one != Matter.transfer_unanswered]
     await _move_what_belongs(case, tx, office)
     note(case, tx, "transferred", caller.subject, transfer_id=transfer_id, from_division=old)
@@ -183,10 +187,11 @@ async def accept_transfer(transfer_id: UUID, caller: Caller, tx: Tx, office: Off
 
 
 async def _move_what_belongs(case: Document, tx: Tx, office: Office) -> None:
-    """The plan and the referrals go with the case; a draft is addressed anew, and so is a call that nobody took."""
-    plan = await tx.get("plans", case["_id"])
-    if plan is not None:
-        tx.put("plans", {**plan, "division": case["division"]})
+    """What an office finds by its division goes with the case, and so do the referrals; a draft is addressed anew, and
+    so is a call that nobody took.
+    """
+    for collection, document in await store.merging.of_its_office(tx, case["_id"]):
+        tx.put(collection, {**document, "division": case["division"]})
     for referral in await referrals_of_case(tx, case["_id"]):
         referral["division"] = case["division"]
         if referral["state"] == ReferralState.drafted:

@@ -79,6 +79,24 @@ async def drop_urgent(case_id: UUID, tx: Tx) -> None:
         tx.cancel_timer(TIMER, case_id)
 
 
+async def take_over_urgent(case: Document, gone: Document, tx: Tx) -> None:
+    """A case that goes on for another one stands on the list if either did, and no longer than the first of them."""
+    own, theirs = await tx.get("urgent", case["_id"]), await tx.get("urgent", gone["_id"])
+    if theirs is None:
+        return
+    both = [row for row in (own, theirs) if row is not None]
+    row: Document = {
+        **both[0],
+        "_id": case["_id"],
+        "division": case["division"],
+        "tier": case["tier"],
+        "put_at": min(row["put_at"] for row in both),
+        "expires_at": min(row["expires_at"] for row in both),
+    }
+    tx.put("urgent", row)
+    tx.set_timer(TIMER, case["_id"], row["expires_at"])
+
+
 async def urgent_due(case_id: UUID, tx: Tx, office: Office) -> None:
     """Nothing was done about the case for so many days, or it was on the list for so many weeks: it leaves the list,
     and its timeline says so. What people did meanwhile, as the timeline shows it, keeps it there.

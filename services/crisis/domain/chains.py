@@ -18,8 +18,8 @@ from services.crisis.domain.chains_policy import SettingChain
 
 Chain = dict[str, Any]
 """As it is kept: `setting`, `policy`, `organisation_id`, `withheld`, `start` (the first hop that may know), `line_at`,
-`hops` (each with `role`, `state`, `called_at`, `due_at`, `received_by`, `received_at`, `passed_at`), `called` (the
-roles that are called now), `holder`.
+`hops` (each with `role`, `state`, `called_at`, `due_at`, `received_by`, `received_at`, `passed_at`,
+`hold_until`), `called` (the roles that are called now), `holder`.
 """
 
 
@@ -95,6 +95,7 @@ def begin(
             "received_by": None,
             "received_at": None,
             "passed_at": None,
+            "hold_until": None,
         }
         for place, hop in enumerate(policy.hops)
     ]
@@ -152,19 +153,23 @@ def call(chain: Chain, place: int, policy: SettingChain, tier: Tier, moment: dat
         received_by=None,
         received_at=None,
         passed_at=None,
+        hold_until=None,
     )
     _refresh(chain)
 
 
-def receive(chain: Chain, place: int, subject: str, moment: datetime) -> None:
-    """A named person of a hop has it: other calls end, and whoever passed it on is free."""
+def receive(chain: Chain, place: int, subject: str, moment: datetime, hold_until: datetime | None = None) -> None:
+    """A named person of a hop has it: other calls end, and whoever passed it on is free.
+
+    Where nobody but the chain holds the case, `hold_until` says for how long it may stay there.
+    """
     hop = chain["hops"][place]
     if HopState(hop["state"]) is HopState.received:
         raise NotNow("another person has received this case")
     if not allows(HopState(hop["state"]), HopState.received):
         raise NotNow("this hop is not called")
     _enter(hop, HopState.received)
-    hop.update(received_by=subject, received_at=moment)
+    hop.update(received_by=subject, received_at=moment, hold_until=hold_until)
     for other in chain["hops"]:
         if other is hop:
             continue
@@ -205,6 +210,16 @@ def overdue(chain: Chain, moment: datetime) -> list[int]:
     return late
 
 
+def held_too_long(chain: Chain, moment: datetime) -> int | None:
+    """The hop that is held past its time; it is told once."""
+    for place, hop in enumerate(chain["hops"]):
+        held = hop.get("hold_until")
+        if HopState(hop["state"]) is HopState.received and held is not None and held <= moment:
+            hop["hold_until"] = None
+            return place
+    return None
+
+
 def call_again(chain: Chain, place: int, policy: SettingChain, tier: Tier, moment: datetime) -> None:
     """The chain's last hop is called once more; it stays late since the first call."""
     chain["hops"][place]["due_at"] = moment + policy.hops[place].time(tier)
@@ -236,8 +251,13 @@ def withhold(chain: Chain, start: int) -> None:
 
 
 def due_at(chain: Chain) -> datetime | None:
-    """When the chain's clock runs out; None where nobody is called."""
+    """When the chain's clock runs out; None where nobody is called, and nobody holds the case for a time."""
     moments = [hop["due_at"] for hop in chain["hops"] if HopState(hop["state"]) is HopState.called]
+    moments += [
+        hop["hold_until"]
+        for hop in chain["hops"]
+        if HopState(hop["state"]) is HopState.received and hop.get("hold_until") is not None
+    ]
     return min(moments, default=None)
 
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from contracts.base import Name, Tier
 from contracts.hotline import Setting
-from services.crisis.domain.policy import Minutes
+from services.crisis.domain.policy import Minutes, each_tier
 from services.crisis.domain.versions import PolicyPart, Source, Versioned
 
 
@@ -35,6 +35,8 @@ class SettingChain(PolicyPart):
     withheld_source: Source | None = None
     line_at: tuple[Tier, ...]
     line_source: Source
+    hold_minutes: Annotated[dict[Tier, Minutes], AfterValidator(each_tier)]
+    hold_source: Source
     hops: tuple[Hop, ...] = Field(min_length=2, max_length=10)
 
     @model_validator(mode="after")
@@ -50,6 +52,10 @@ class SettingChain(PolicyPart):
         if Tier.imminent not in self.line_at:
             raise ValueError("an act in progress never waits for a chain: line_at needs imminent")
         return self
+
+    def hold(self, tier: Tier) -> timedelta:
+        """How long a named person may hold a case that only the chain holds; then the next hop has it, and the line."""
+        return timedelta(minutes=self.hold_minutes[tier])
 
     def place(self, role: str | None) -> int | None:
         """Where a role is in the chain; None where it is not in it."""

@@ -152,11 +152,19 @@ class Rules:
     interval: timedelta
     window: timedelta
     hours: Hours | None
+    lead: timedelta = timedelta(0)
+    """So long before it is due an attempt may be made."""
 
 
 def counted(contact: Contact) -> int:
     """The attempts that count so far."""
     return sum(attempt["counted"] for attempt in contact["attempts"])
+
+
+def may_be_tried(contact: Contact, at: datetime, rules: Rules) -> bool:
+    """Whether its time has come, or nearly: a contact months ahead is not kept today."""
+    due_at: datetime = contact["due_at"]
+    return at >= due_at - rules.lead
 
 
 def attempts_left(contact: Contact, rules: Rules) -> int:

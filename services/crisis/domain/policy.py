@@ -178,6 +178,8 @@ class Attempts(PolicyPart):
     window_source: Source
     interval_minutes: Minutes
     interval_source: Source
+    lead_hours: Hours
+    lead_source: Source
     earliest: time
     latest: time
     hours_source: Source
@@ -194,7 +196,7 @@ class Attempts(PolicyPart):
         """The person's own hours come before the district's; an act in progress, or a set time, knows no hours."""
         hours = None if around_the_clock else wish or TimesOfDay(self.earliest, self.latest)
         window, interval = timedelta(hours=self.window_hours), timedelta(minutes=self.interval_minutes)
-        return Rules(self.most, interval, window, hours)
+        return Rules(self.most, interval, window, hours, timedelta(hours=self.lead_hours))
 
 
 class LostContact(PolicyPart):

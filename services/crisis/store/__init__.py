@@ -74,7 +74,11 @@ PARTS = (
     ledger,
     risk_register,
 )
-COLLECTIONS: dict[str, list[Any]] = {name: indexes for part in PARTS for name, indexes in part.COLLECTIONS.items()}
+COLLECTIONS: dict[str, list[Any]] = {
+    name: [*indexes, *records.MORE_INDEXES.get(name, ())]
+    for part in PARTS
+    for name, indexes in part.COLLECTIONS.items()
+}
 
 __all__ = [
     "COLLECTIONS",

@@ -22,7 +22,7 @@ COLLECTIONS: dict[str, list[Any]] = {
     "screenings": [index("campaign_id", "ask_again", "taken_at"), index("division", "taken_at")],
     "screening_people": [],
     "screening_counts": [],
-    "screening_contacts": [index("person")],
+    "screening_contacts": [index("person"), index("at", partialFilterExpression={"sealed": {"$type": "binData"}})],
 }
 
 

@@ -46,6 +46,7 @@ COLLECTIONS: dict[str, list[Any]] = {
         ),
         index("held_by", "state", "-rank", partialFilterExpression={"held_by": {"$type": "string"}}),
         index("responder.request_id"),
+        index("person", partialFilterExpression={"person": {"$type": "string"}}),
     ],
     "persons": [],
     "plans": [index("division", "window_until", "_id", partialFilterExpression={"window_until": {"$type": "date"}})],
@@ -55,7 +56,7 @@ COLLECTIONS: dict[str, list[Any]] = {
         index("organisation_id", "state"),
         index("organisation_id", "slot.week"),
     ],
-    "contacts": [index("case_id"), index("same.phone", sparse=True), index("same.name", sparse=True)],
+    "contacts": [index("case_id"), index("person"), index("same.phone", sparse=True), index("same.name", sparse=True)],
     "person_keys": [],
     "divisions": [],
     "organisations": [index("receives", "county")],
@@ -116,21 +117,33 @@ async def open_cases(
     if tier is not None:
         query["tier"] = tier.value
     if waiting is not None:
-        query["acknowledgement.state"] = "waiting" if waiting else "acknowledged"
+        # With a chain alone, nobody of the office has it yet.
+        query["acknowledgement.state"] = {"$in": ["waiting", "chain"]} if waiting else "acknowledged"
     if called is not None:
         query |= {"acknowledgement.state": "waiting", "acknowledgement.role": called}
-    if after is not None:
-        rank, opened_at, key = after
-        same = {"rank": rank, "opened_at": opened_at}
-        query["$or"] = [
-            {"rank": {"$lt": rank}},
-            {"rank": rank, "opened_at": {"$gt": opened_at}},
-            {**same, "_id": {"$gt": key}},
-        ]
-    return await database.find("cases", query, sort=[("rank", -1), ("opened_at", 1), ("_id", 1)], limit=limit)
+    return await database.find("cases", _after(query, after), sort=ORDER, limit=limit)
 
 
-async def needing_attention(database: Database, division: str, limit: int, silent_since: datetime) -> list[Document]:
+ORDER = [("rank", -1), ("opened_at", 1), ("_id", 1)]
+"""The most urgent first, the longest open within a tier."""
+
+
+def _after(query: Document, place: Place | None) -> Document:
+    """The same query for what comes after a place in that order."""
+    if place is None:
+        return query
+    rank, opened_at, key = place
+    later: list[Document] = [
+        {"rank": {"$lt": rank}},
+        {"rank": rank, "opened_at": {"$gt": opened_at}},
+        {"rank": rank, "opened_at": opened_at, "_id": {"$gt": key}},
+    ]
+    return {"$and": [query, {"$or": later}]}
+
+
+async def needing_attention(
+    database: Database, division: str, limit: int, silent_since: datetime, after: Place | None = None
+) -> list[Document]:
     """Cases where something did not happen: no acknowledgement, responder or emergency contact; a decision is due."""
     query: Document = {
         "state": "open",
@@ -145,7 +158,7 @@ async def needing_attention(database: Database, division: str, limit: int, silen
             {"chain.hops.state": "overdue"},
         ],
     }
-    return await database.find("cases", query, sort=[("rank", -1), ("opened_at", 1)], limit=limit)
+    return await database.find("cases", _after(query, after), sort=ORDER, limit=limit)
 
 
 async def referrals_for(database: Database, organisation: UUID, states: list[str], limit: int) -> list[Document]:

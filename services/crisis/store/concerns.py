@@ -14,14 +14,20 @@ from uuid import UUID
 from chassis.db import Database, index
 from chassis.errors import NotFound
 from chassis.tx import Document, Tx
+from services.crisis.domain.referral import ACCEPTED, WAITING
 from services.crisis.store.cases import under
 
 COLLECTIONS: dict[str, list[Any]] = {
-    "concerns": [index("raised_by", "-_id"), index("division", "-_id")],
+    "concerns": [
+        index("raised_by", "-_id"),
+        index("division", "-_id"),
+        index("raised_at", partialFilterExpression={"sealed": {"$type": "binData"}}),
+    ],
     "check_ins": [],
 }
 
 MOST_REFERRALS = 500
+AT_INSTITUTION = sorted(state.value for state in WAITING | ACCEPTED)
 
 
 async def the_concern(tx: Tx, concern_id: UUID) -> Document:
@@ -68,8 +74,9 @@ async def cases_calling(
 
 
 async def cases_calling_institution(tx: Tx, organisation: UUID, role: str, limit: int) -> list[Document]:
-    """The same for the institution that a case's referral is addressed to at present."""
-    referrals = await tx.find("referrals", {"organisation_id": organisation}, sort=[("_id", -1)], limit=MOST_REFERRALS)
+    """The same for the institution that has a case's referral at present; a draft is none of its business yet."""
+    sent: Document = {"organisation_id": organisation, "state": {"$in": AT_INSTITUTION}}
+    referrals = await tx.find("referrals", sent, sort=[("_id", -1)], limit=MOST_REFERRALS)
     query = {"_id": {"$in": [one["case_id"] for one in referrals]}, "state": "open", "chain.called": role}
     return await tx.find("cases", query, sort=[("rank", -1), ("opened_at", 1), ("_id", 1)], limit=limit)
 

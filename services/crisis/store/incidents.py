@@ -32,7 +32,11 @@ COLLECTIONS: dict[str, list[Any]] = {
         index("flags"),
     ],
     "incident_registrations": [],
-    "incident_contacts": [index("entry_id", "-at")],
+    "incident_contacts": [
+        index("entry_id", "-at"),
+        index("person"),
+        index("at", partialFilterExpression={"sealed": {"$type": "binData"}}),
+    ],
     "incident_acts": [index("incident_id", "kind", "division"), index("entry_id")],
     "critical_incidents": [index("state", "division", "-_id"), index("division", "-_id")],
     "outreaches": [index("incident_id", "division")],

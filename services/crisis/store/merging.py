@@ -22,8 +22,33 @@ MOVES = (
     "assessments",
     "hand_over_notes",
     "medication_hand_overs",
+    "notices",
+    "programmes",
 )
 """What belongs to a case by its `case_id` and goes along when it is merged; each collection has an index for it."""
+
+BY_CASE_ID = (
+    "sections",
+    "plan_versions",
+    "encounters",
+    "assessments",
+    "notices",
+    "medication_hand_overs",
+    "programmes",
+)
+BY_ID = ("plans", "urgent", "care_records", "guardians")
+"""What is found by its division and belongs to a case, by its `case_id` or under the case's own id: it is of the office
+that has the case."""
+
+
+async def of_its_office(tx: Tx, case_id: UUID) -> list[tuple[str, Document]]:
+    """Everything of a case that an office finds by its division, with the collection that it is in."""
+    found = [(name, document) for name in BY_CASE_ID for document in await belongings(tx, name, case_id)]
+    for name in BY_ID:
+        document = await tx.get(name, case_id)
+        if document is not None:
+            found.append((name, document))
+    return found
 
 
 async def belongings(tx: Tx, collection: str, case_id: UUID) -> list[Document]:

@@ -1,6 +1,7 @@
 """Minors: the shape of what is kept about guardians and reports.
 
 guardians       one a case: relation and consent in the clear, `sealed` name and telephone under the key of `person`
+                `others`: the guardians that a merged case brought, in the same shape and under the same key
 """
 
 from __future__ import annotations

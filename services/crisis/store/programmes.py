@@ -25,7 +25,7 @@ COLLECTIONS: dict[str, list[Any]] = {
         index("contacts.id"),
         index("case_id", sparse=True),
     ],
-    "programme_contacts": [],
+    "programme_contacts": [index("person"), index("at", partialFilterExpression={"sealed": {"$type": "binData"}})],
 }
 
 Place = tuple[datetime, UUID] | None

@@ -41,19 +41,23 @@ async def next_waiting(tx: Tx, division: str) -> Document | None:
 
 async def taken_by_asking(tx: Tx, person: str, ask: UUID) -> Document | None:
     """The case that this person got for this question before."""
-    found = await tx.find("cases", {"held_by": person, "acknowledgement.ask": ask}, limit=1)
+    found = await tx.find("cases", {**holding(person), "acknowledgement.ask": ask}, limit=1)
     return found[0] if found else None
+
+
+def holding(person: str) -> Document:
+    """The open cases of a holder. The index has those that somebody holds: it is used where a query says so."""
+    return {"held_by": {"$eq": person, "$type": "string"}, "state": "open"}
 
 
 async def held_by(tx: Tx, person: str, limit: int) -> list[Document]:
     """The open cases that a person holds, the most urgent first."""
-    query = {"held_by": person, "state": "open"}
-    return await tx.find("cases", query, sort=[("rank", -1), ("_id", 1)], limit=limit)
+    return await tx.find("cases", holding(person), sort=[("rank", -1), ("_id", 1)], limit=limit)
 
 
 async def held(database: Database, person: str, division: str, limit: int) -> list[Document]:
     """The same for a page: the caller's own open cases within the division."""
-    query = {"held_by": person, "state": "open", "division": under(division)}
+    query = {**holding(person), "division": under(division)}
     return await database.find("cases", query, sort=[("rank", -1), ("_id", 1)], limit=limit)
 
 

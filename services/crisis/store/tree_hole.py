@@ -13,7 +13,7 @@ from chassis.tx import Document, Tx
 from services.crisis.store.cases import under
 
 COLLECTIONS: dict[str, list[Any]] = {
-    "posts": [index("state", "-rank", "posted_at"), index("division", "state", "due_at")],
+    "posts": [index("person"), index("state", "-rank", "posted_at"), index("division", "state", "due_at")],
 }
 
 

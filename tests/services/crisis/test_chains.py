@@ -17,6 +17,7 @@ from chassis.errors import NotFound
 from contracts.base import Tier
 from contracts.crisis import CaseOpened, HopCalled, HopOverdue, HopReceived
 from contracts.hotline import RiskFlagged, Setting, Way
+from services.crisis import commands
 from services.crisis.commands import chains as people
 from services.crisis.domain import chains
 from services.crisis.domain.chains import HopState
@@ -33,6 +34,7 @@ from tests.services.crisis.world import (
     LOW,
     MODERATE,
     NEIGHBOUR,
+    SUPERVISOR,
     TOWN,
     World,
     organisation,
@@ -95,7 +97,7 @@ async def test_a_volunteers_concern_goes_by_the_cadre_to_the_professional(
     case = await world.case(key)
     assert states(case) == ["passed_on", "received", "ahead"]
     assert case["chain"]["holder"] == "community_worker-a"
-    assert f"hop:{key}" not in await world.timers()
+    assert f"hop:{key}" in await world.timers(), "to hold a case is not to have dealt with it"
     assert await hops(client, other) == []
 
     assert (await ok(client, key, "pass-on", worker))["asked"] == "wait"
@@ -295,8 +297,12 @@ async def test_a_warning_goes_from_class_to_school_to_hospital_to_department(
         await ok(client, key, "receive", holder)
         assert await hops(client, following) == []
         await ok(client, key, "pass-on", holder)
+        if following is doctor:
+            assert (await world.referral(key))["state"] == "drafted", "the institution is the referral's"
+            is_problem(await hop(client, key, "receive", doctor), 404)
+            assert await hops(client, doctor) == [], "without consent no institution learns of the case"
+            await world.refer(key)
         assert [row["hop"] for row in await hops(client, following)] == [number + 1]
-    assert (await world.referral(key))["state"] == "drafted", "the institution is the referral's"
     await ok(client, key, "receive", department)
     is_problem(await hop(client, key, "pass-on", department), 409)
     case = await world.case(key)
@@ -310,7 +316,7 @@ async def test_a_warning_goes_from_class_to_school_to_hospital_to_department(
     assert all(one["received_at"] is not None for one in case["chain"]["hops"])
     assert (await hops(client, teacher)) == []
     told = [(event.role, event.organisation_id) for event in world.emitted(HopCalled)]
-    assert told == [("school-counsellor", SCHOOL), ("receiver", HOSPITAL), ("department", None)]
+    assert told == [("school-counsellor", SCHOOL), ("receiver", None), ("department", None)]
 
 
 async def test_the_medical_hop_is_the_institution_that_the_referral_is_addressed_to_now(
@@ -324,7 +330,7 @@ async def test_the_medical_hop_is_the_institution_that_the_referral_is_addressed
     referral = await world.referral(key)
 
     async def goes_to_the_backup(tx: Any) -> None:
-        tx.put("referrals", {**referral, "organisation_id": BACKUP})
+        tx.put("referrals", {**referral, "organisation_id": BACKUP, "state": "sent"})
 
     await world.do(goes_to_the_backup)
     is_problem(await hop(client, key, "receive", token(world, "receiver", organisation=str(HOSPITAL))), 404)
@@ -537,3 +543,67 @@ async def test_an_officer_at_a_hop_needs_the_division(world: World, client: http
     with pytest.raises(NotFound):
         await world.do(lambda tx: people.receive(key, stranger, tx, world.office))
     assert len(world.emitted(RiskFlagged)) == 1
+
+
+async def test_who_receives_and_does_nothing_does_not_hold_it_for_ever(world: World, client: httpx.AsyncClient) -> None:
+    """Nobody may follow up, and no officer was called: the teacher's receipt is not the end of it."""
+    await a_school(world)
+    said = {**MODERATE, "consent_to_follow_up": "no", "setting": "school", "organisation_id": SCHOOL}
+    key = (await world.flag(caller=person(), **said))["_id"]
+    assert (await world.case(key))["acknowledgement"]["state"] == "chain"
+    await ok(client, key, "receive", token(world, "class_teacher"))
+    hold = POLICY.settings[Setting.school].hold(Tier.moderate)
+    await world.pass_time(hold - timedelta(minutes=1))
+    assert states(await world.case(key)) == ["received", "ahead", "ahead", "ahead"]
+    await world.pass_time(timedelta(minutes=2))
+    case = await world.case(key)
+    assert states(case) == ["passing", "called", "ahead", "ahead"]
+    assert case["chain"]["holder"] == "class_teacher-a", "responsible until somebody else has it"
+    assert case["acknowledgement"]["state"] == "waiting"
+    assert {f"hop:{key}", f"acknowledgement:{key}"} <= await world.timers()
+    await world.acknowledge(key)
+    await ok(client, key, "receive", token(world, "school_counsellor"))
+    assert (await world.case(key))["decisions_needed"] == ["follow_up_plan_ended"]
+
+
+async def test_once_an_officer_has_the_case_nobody_holds_it_too_long(world: World, client: httpx.AsyncClient) -> None:
+    await a_school(world)
+    said = {**MODERATE, "consent_to_follow_up": "no", "setting": "school", "organisation_id": SCHOOL}
+    key = (await world.flag(caller=person(), **said))["_id"]
+    await ok(client, key, "receive", token(world, "class_teacher"))
+    await ok(client, key, "pass-on", token(world, "class_teacher"))
+    await ok(client, key, "receive", token(world, "school_counsellor"))
+    await world.acknowledge(key)
+    await world.pass_time(timedelta(days=5))
+    assert states(await world.case(key)) == ["passed_on", "received", "ahead", "ahead"], "an officer has it"
+
+
+async def test_a_medical_hop_without_a_sent_referral_brings_the_line(world: World, client: httpx.AsyncClient) -> None:
+    await a_school(world)
+    body = await raised(world, client, "class_teacher", way=Way.school_warning, answers=WARNING)
+    key = (await case_of(world, body))["_id"]
+    await ok(client, key, "receive", token(world, "school_counsellor"))
+    await ok(client, key, "pass-on", token(world, "school_counsellor"))
+    case = await world.case(key)
+    assert (states(case)[2], case["acknowledgement"]["state"]) == ("called", "chain")
+    await world.pass_time(timedelta(minutes=2881))
+    case = await world.case(key)
+    assert (states(case)[2], case["acknowledgement"]["state"]) == ("overdue", "waiting")
+
+
+async def test_an_institution_reads_its_hops_however_many_referrals_it_has_dealt_with(
+    world: World, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_school(world)
+    monkeypatch.setattr("services.crisis.store.concerns.MOST_REFERRALS", 2)
+    body = await raised(world, client, "class_teacher", way=Way.school_warning, answers=WARNING)
+    key = (await case_of(world, body))["_id"]
+    await ok(client, key, "receive", token(world, "school_counsellor"))
+    await ok(client, key, "pass-on", token(world, "school_counsellor"))
+    await world.refer(key)
+    for number in range(2, 5):
+        other = (await world.flag(caller=person(number), **HIGH))["_id"]
+        await world.refer(other)
+        await world.do(lambda tx, other=other: commands.cancel_referral(other, "不再需要", SUPERVISOR, tx))
+    doctor = token(world, "receiver", organisation=str(HOSPITAL))
+    assert [row["case_id"] for row in await hops(client, doctor)] == [str(key)]

@@ -99,9 +99,10 @@ class ChainsAtWork(RuleBasedStateMachine):
     def cases(self) -> list[dict[str, Any]]:
         return list(self.wait(self.world.cases()))
 
-    @rule(tier=st.sampled_from(list(Tier)), setting=SETTINGS)
-    def a_flag_comes(self, tier: Tier, setting: dict[str, Any]) -> None:
-        flag: RiskFlagged = a_flag(caller=person(), moment=self.world.now, **BY_TIER[tier], **setting)
+    @rule(tier=st.sampled_from(list(Tier)), setting=SETTINGS, consent=st.sampled_from(["yes", "no", "not_asked"]))
+    def a_flag_comes(self, tier: Tier, setting: dict[str, Any], consent: str) -> None:
+        said = {"consent_to_follow_up": consent, **BY_TIER[tier], **setting}
+        flag: RiskFlagged = a_flag(caller=person(), moment=self.world.now, **said)
         self.wait(self.world.take(flag))
         case = self.wait(self.world.case_of(flag.id))
         if case["chain"] and case["chain"]["withheld"]:
@@ -133,6 +134,9 @@ class ChainsAtWork(RuleBasedStateMachine):
         key = self.cases()[-1]["_id"]
         self.ask(lambda: self.world.close(key, caller))
 
+    def referred(self, case: dict[str, Any]) -> bool:
+        return case["referral_id"] is not None and f"referral:{case['referral_id']}" in self.wait(self.world.timers())
+
     @rule(minutes=st.sampled_from([3, 40, 300, 3000]))
     def time_passes(self, minutes: int) -> None:
         self.wait(self.world.pass_time(timedelta(minutes=minutes)))
@@ -152,10 +156,16 @@ class ChainsAtWork(RuleBasedStateMachine):
                 assert not called
                 assert chain is None or chain["holder"] is None
                 continue
-            assert (f"hop:{key}" in timers) == called
+            held = chain is not None and any(
+                hop["state"] == "received" and hop["hold_until"] is not None for hop in chain["hops"]
+            )
+            if not held:
+                assert (f"hop:{key}" in timers) == called
             assert (f"acknowledgement:{key}" in timers) == (case["acknowledgement"]["state"] == "waiting")
             if case["acknowledgement"]["state"] == "chain":
-                assert called or chain["holder"], "only the chain holds it: somebody is called, or somebody has it"
+                assert f"hop:{key}" in timers, "only the chain holds it: its clock runs, whoever is called or has it"
+            waits = {f"{kind}:{key}" for kind in ("hop", "acknowledgement", "emergency", "follow_up")} & timers
+            assert waits or case["decisions_needed"] or self.referred(case), "nothing is to come, and nobody is asked"
             if case["tier"] in ("high", "imminent"):
                 assert case["acknowledgement"]["state"] != "chain", "what cannot wait is with the line"
             if chain is not None:

@@ -65,6 +65,7 @@ async def test_a_warning_that_must_not_reach_the_class_goes_from_the_school_to_t
     assert [row["role"] for row in await hops(client, counsellor)] == ["school-counsellor"]
     await ok(client, key, "receive", counsellor)
     await ok(client, key, "pass-on", counsellor)
+    await world.refer(key)
     await ok(client, key, "receive", doctor)
     await the_class_knows_nothing()
     case = await world.case(key)

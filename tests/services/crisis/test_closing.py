@@ -8,12 +8,28 @@ from typing import Any
 import httpx
 import pytest
 
+from chassis.auth import Caller
 from chassis.errors import NotAllowed
+from chassis.tx import Tx
 from contracts.base import Tier
-from contracts.crisis import CaseReopened, FollowUpsPlanned
+from contracts.crisis import CaseOutcome, CaseReopened, EmergencyService, FollowUpsPlanned
+from services.crisis import commands
 from services.crisis.case import CASE_TIMERS
+from services.crisis.domain.matters import Matter
 from tests.services.crisis.test_routes import is_problem
-from tests.services.crisis.world import BY_TIER, HIGH, IMMINENT, LOW, MODERATE, NEIGHBOUR, SUPERVISOR, World, person
+from tests.services.crisis.world import (
+    BY_TIER,
+    HIGH,
+    IMMINENT,
+    LOW,
+    MODERATE,
+    NEIGHBOUR,
+    OFFICER,
+    OTHER_SUPERVISOR,
+    SUPERVISOR,
+    World,
+    person,
+)
 
 REASON = {"reason": "会商决定"}
 CLOSE = {"outcome": "risk_reduced", **REASON}
@@ -142,6 +158,52 @@ async def test_the_last_page_ends_the_list_however_long_the_wait_was(world: Worl
     second = (await client.get(f"/v1/cases?limit=1&after={first['next']}", headers=officer)).json()
     last = (await client.get(f"/v1/cases?limit=1&after={second['next']}", headers=officer)).json()
     assert last == {"cases": []}
+
+
+async def closes(world: World, key: Any, outcome: CaseOutcome, caller: Caller = SUPERVISOR) -> None:
+    await world.do(lambda tx: commands.close(key, outcome, "会商决定", caller, tx, world.office))
+
+
+async def test_closing_wipes_nothing_that_waits_for_a_decision(world: World) -> None:
+    key = (await world.flag(caller=person(), **LOW))["_id"]
+    await world.acknowledge(key)
+
+    async def asked(tx: Tx) -> None:
+        about = ["follow_up_plan_ended", "safety_assessment_due"]
+        tx.put("cases", {**await world.case(key), "decisions_needed": about})
+
+    await world.do(asked)
+    with pytest.raises(NotAllowed, match="safety_assessment_due") as refusal:
+        await closes(world, key, CaseOutcome.risk_reduced)
+    assert refusal.value.reason == "matters_open"
+    assert "follow_up_plan_ended" not in str(refusal.value)
+    await world.decide(key, "done", about=Matter.safety_assessment_due)
+    await closes(world, key, CaseOutcome.risk_reduced)
+    assert (await world.case(key))["state"] == "closed"
+
+
+async def test_an_error_takes_a_second_person_whatever_the_tier(world: World) -> None:
+    key = (await world.flag(caller=person(), **LOW))["_id"]
+    await world.acknowledge(key, SUPERVISOR)
+    with pytest.raises(NotAllowed, match="second person") as refusal:
+        await closes(world, key, CaseOutcome.opened_in_error)
+    assert refusal.value.status == 403
+    await closes(world, key, CaseOutcome.opened_in_error, OTHER_SUPERVISOR)
+
+
+async def test_a_case_with_an_emergency_or_a_person_who_was_reached_is_no_error(world: World) -> None:
+    called = (await world.flag(caller=person(1), **IMMINENT))["_id"]
+    await world.acknowledge(called)
+    police = EmergencyService.police_110
+    await world.do(lambda tx: commands.call_emergency(called, police, OFFICER, tx, world.office))
+    await world.do(lambda tx: commands.confirm_emergency(called, OFFICER, tx))
+    reached = (await world.flag(caller=person(2), **HIGH))["_id"]
+    await world.acknowledge(reached)
+    await world.attempt(reached, (await world.until_due(reached))["id"], "reached")
+    for key in (called, reached):
+        with pytest.raises(NotAllowed) as refusal:
+            await closes(world, key, CaseOutcome.opened_in_error)
+        assert refusal.value.reason == "no_error"
 
 
 ROUTES = {"POST /v1/cases/{case_id}/reopen"}

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from chassis.clock import LOCAL, new_id
 from chassis.errors import NotAllowed, Refused
-from chassis.tx import Document
+from chassis.tx import Document, Tx
 from contracts.base import Answer, Tier
 from contracts.crisis import EmergencyService, FollowUpDue, FollowUpKept, FollowUpMissed, ReferralState, RiskRaised
 from services.crisis import commands
 from services.crisis.commands.follow_ups import check_hours, finding_of
+from services.crisis.commands.follow_ups_decisions import NOT_LEFT
 from services.crisis.domain.follow_up import (
     MEANING,
     NEXT,
@@ -41,11 +42,13 @@ from services.crisis.domain.follow_up import (
     move,
     try_once,
 )
+from services.crisis.domain.matters import Matter
 from services.crisis.domain.policy import load_policies
 from services.crisis.domain.tiering import Finding
 from services.crisis.domain.versions import SHIPPED
 from tests.services.crisis.world import (
     HIGH,
+    IMMINENT,
     LOW,
     MODERATE,
     NEIGHBOUR,
@@ -430,7 +433,7 @@ async def test_nothing_that_is_answered_lowers_a_case(world: World) -> None:
     report = Report.model_validate({**CALM, "mood": 100, "hopelessness": 0, "suicidal_intensity": 0})
     for number, said in enumerate(({**NO, "act_in_progress": "yes"}, HIGH, MODERATE), 1):
         case = await world.flag(caller=person(number), **said)
-        item = (await world.follow_ups(case["_id"]))[0]
+        item = await world.until_due(case["_id"])
         await world.attempt(case["_id"], item["id"], "reached", report=report)
         assert (await world.case(case["_id"]))["tier"] == case["tier"]
 
@@ -537,6 +540,63 @@ async def test_a_year_of_contacts_passes_and_ends_on_its_ground(world: World) ->
     assert (await world.case(key))["decisions_needed"] == ["case_to_close"]
 
 
+async def test_a_year_of_contacts_is_not_kept_in_a_minute(world: World) -> None:
+    key = await a_case(world)
+    first, second, *_ = await world.follow_ups(key)
+    await world.attempt(key, first["id"], "reached")
+    with pytest.raises(NotAllowed, match="not due yet") as refusal:
+        await world.attempt(key, second["id"], "reached")
+    assert refusal.value.reason == "not_due"
+    await world.pass_time(second["due_at"] - world.now - timedelta(hours=36))
+    await world.attempt(key, second["id"], "reached")
+    assert [item["state"] for item in await world.follow_ups(key)][:3] == ["kept", "kept", "planned"]
+
+
+async def test_the_longest_time_is_counted_from_when_the_case_was_last_raised(world: World) -> None:
+    key = await a_case(world, MODERATE)
+    await world.pass_time(31 * DAY)
+    await world.flag(caller=person(), **HIGH)
+    await world.do(lambda tx: commands.propose_lowering(key, Tier.moderate, "面谈", OTHER_OFFICER, tx))
+    await world.acknowledge(key)
+    await world.do(lambda tx: commands.agree_to_lower(key, "同意", SUPERVISOR, tx, world.office))
+    with pytest.raises(NotAllowed, match="longest_reached does not hold: the case is 0 days old"):
+        await world.decide(key, "end_follow_up", ground="longest_reached", about=await first_matter(world, key))
+    await world.pass_time(30 * DAY)
+    await world.decide(key, "end_follow_up", ground="longest_reached", about=await first_matter(world, key))
+
+
+async def first_matter(world: World, key: UUID) -> Matter | None:
+    about = (await world.case(key))["decisions_needed"]
+    return Matter(about[0]) if about else None
+
+
+async def test_no_follow_up_ends_while_nobody_has_the_case_or_help_is_not_there_yet(world: World) -> None:
+    key = (await world.flag(caller=person(), **HIGH))["_id"]
+    because = {"ground": "declined", "override_reason": "两人会商决定"}
+    await world.do(lambda tx: commands.propose_ending(key, Ground.declined, "本人要求", OTHER_SUPERVISOR, tx))
+    with pytest.raises(NotAllowed, match="nobody has acknowledged"):
+        await world.decide(key, "end_follow_up", **because)
+    await world.flag(caller=person(), **IMMINENT)
+    await world.acknowledge(key)
+    with pytest.raises(NotAllowed, match="no confirmed contact"):
+        await world.decide(key, "end_follow_up", **because)
+
+
+@pytest.mark.parametrize("about", sorted(NOT_LEFT))
+async def test_some_matters_are_not_left_as_they_are(world: World, about: Matter) -> None:
+    key = await a_case(world)
+
+    async def asked(tx: Tx) -> None:
+        case = await tx.get("cases", key)
+        assert case is not None
+        tx.put("cases", {**case, "decisions_needed": [about.value]})
+
+    await world.do(asked)
+    with pytest.raises(NotAllowed, match="not left as it is"):
+        await world.decide(key, "as_it_is", about=about)
+    await world.decide(key, "done", about=about)
+
+
 async def test_a_plan_that_is_voided_whole_asks_for_a_decision_and_a_new_one_takes_it_back(world: World) -> None:
     key = await a_case(world, MODERATE, consent_to_follow_up="yes")
     await world.flag(caller=person(), consent_to_follow_up="refused", **MODERATE)
@@ -618,6 +678,7 @@ async def test_death_and_moving_away_are_grounds_once_they_were_told(world: Worl
     await world.decide(key, "end_follow_up", ground="died")
     other = (await world.flag(caller=person(2), **HIGH))["_id"]
     await world.attempt(other, (await world.until_due(other))["id"], "moved_away")
+    await world.acknowledge(other)
     with pytest.raises(NotAllowed, match="accepted at the new place"):
         await world.decide(other, "end_follow_up", ground="moved_away")
 

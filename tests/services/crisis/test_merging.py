@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import product
 from typing import Any
 from uuid import UUID
@@ -14,15 +14,33 @@ from hypothesis import strategies as st
 
 from chassis.auth import Caller
 from chassis.clock import new_id
-from chassis.errors import NotAllowed
+from chassis.errors import NotAllowed, NotFound
 from chassis.tx import Document, Tx
-from contracts.base import Tier
-from contracts.crisis import CaseOpened, CasesMerged, CaseSplit, ReferralState, ResponderReleased, RiskRaised
+from contracts.base import Answer, Tier
+from contracts.crisis import (
+    CaseOpened,
+    CasesMerged,
+    CaseSplit,
+    HopCalled,
+    HopOverdue,
+    ReferralState,
+    ResponderReleased,
+    RiskRaised,
+)
 from contracts.hotline import RiskFlagged
+from services.crisis.commands import chains, chains_notices
 from services.crisis.commands.merging import merge
 from services.crisis.commands.merging_split import split
+from services.crisis.commands.minors import keep_guardian, open_guardian
+from services.crisis.commands.record import set_plan_version
+from services.crisis.commands.retention import hold, release_hold
+from services.crisis.commands.risk import raise_risk
+from services.crisis.commands.urgent import UrgentReason, put_urgent
 from services.crisis.domain.case_states import NEXT, State
+from services.crisis.domain.chains_notices import Addressee, Advice, Means
+from services.crisis.domain.codes import Relation
 from services.crisis.domain.merging import compared, same_number
+from tests.services.crisis.test_concerns import SCHOOL, a_school
 from tests.services.crisis.test_routes import is_problem
 from tests.services.crisis.world import (
     BY_TIER,
@@ -229,6 +247,176 @@ async def test_contacts_and_sections_go_along_under_the_key_they_were_sealed_wit
     assert (shown["state"], shown["merged_into"]) == ("merged", str(kept))
 
 
+SCHOOLED: dict[str, Any] = {"way": "school_warning", "setting": "school", "organisation_id": SCHOOL, **LOW}
+WITHHELD = {**SCHOOLED, "starts_at": "school-counsellor"}
+TEACHER = Caller("teacher-a", frozenset({"class_teacher"}), COUNTY, organisation=str(SCHOOL))
+
+
+async def no_word_to_the_class(world: World, key: UUID) -> None:
+    """The class is not called, sees nothing, and is told nothing for a month."""
+    case = await world.case(key)
+    assert case["chain"]["withheld"]
+    assert "class-teacher" not in case["chain"]["called"]
+    assert await world.do(lambda tx: chains.hops_of(TEACHER, 10, tx)) == []
+    (timer,) = await world.database.find("timers", {"_id": f"hop:{key}"})
+    assert timer["due_at"] == min(hop["due_at"] for hop in case["chain"]["hops"] if hop["state"] == "called")
+    before = len(world.events)
+    await world.pass_time(timedelta(days=30))
+    told = [one for one in world.events[before:] if isinstance(one, HopCalled | HopOverdue)]
+    assert "class-teacher" not in {one.role for one in told}
+    assert "school-counsellor" in {one.role for one in told}
+
+
+@pytest.mark.parametrize(("kept_said", "gone_said"), [(SCHOOLED, WITHHELD), (WITHHELD, SCHOOLED), (LOW, WITHHELD)])
+async def test_a_warning_that_is_withheld_from_the_class_stays_so_whichever_case_goes_on(
+    world: World, kept_said: dict[str, Any], gone_said: dict[str, Any]
+) -> None:
+    await a_school(world)
+    kept = (await world.flag(caller=person(1), **kept_said))["_id"]
+    gone = (await world.flag(caller=person(2), **gone_said))["_id"]
+    await merged(world, gone, kept)
+    await no_word_to_the_class(world, kept)
+
+
+async def test_a_withheld_warning_of_a_school_goes_on_in_place_of_a_communitys_chain(world: World) -> None:
+    await a_school(world)
+    kept = (await world.flag(caller=person(1), setting="community", **LOW))["_id"]
+    assert (await world.case(kept))["acknowledgement"]["state"] == "chain"
+    gone = (await world.flag(caller=person(2), **WITHHELD))["_id"]
+    after = await merged(world, gone, kept)
+    assert after["past_chains"][-1]["called"] == []
+    assert after["acknowledgement"]["state"] == "waiting", "whoever held the other chain is not asked: the line is"
+    await no_word_to_the_class(world, kept)
+
+
+@pytest.mark.parametrize("told_in", ["kept", "gone"])
+async def test_what_was_sent_to_the_class_and_not_received_is_withdrawn(world: World, told_in: str) -> None:
+    await a_school(world)
+    said = (SCHOOLED, WITHHELD) if told_in == "kept" else (WITHHELD, SCHOOLED)
+    kept, gone = [(await world.flag(caller=person(n), **one))["_id"] for n, one in enumerate(said, 1)]
+    ident, about = new_id(), kept if told_in == "kept" else gone
+    await world.do(
+        lambda tx: chains_notices.send_notice(
+            about, ident, Addressee.class_, Advice.keep_an_eye, Means.telephone, SUPERVISOR, tx
+        )
+    )
+    await merged(world, gone, kept)
+    notice = await world.database.get("notices", ident)
+    assert notice is not None
+    assert (notice["case_id"], notice["state"]) == (kept, "withdrawn")
+    with pytest.raises(NotFound):
+        await world.do(lambda tx: chains_notices.receive_notice(ident, None, TEACHER, tx))
+
+
+async def test_a_case_that_has_no_chain_takes_over_the_other_one(world: World) -> None:
+    await a_school(world)
+    kept = (await world.flag(caller=person(1), **LOW))["_id"]
+    gone = (await world.flag(caller=person(2), **SCHOOLED))["_id"]
+    after = await merged(world, gone, kept)
+    assert (after["chain"]["called"], after["chain"]["withheld"]) == (["class-teacher"], False)
+    assert "hop" in await timers_of(world, kept)
+    assert "hop" not in await timers_of(world, gone)
+    (row,) = await world.do(lambda tx: chains.hops_of(TEACHER, 10, tx))
+    assert row["case_id"] == kept
+
+
+@pytest.mark.parametrize("both", [False, True])
+async def test_an_urgent_case_stays_on_the_list_until_the_earlier_end(world: World, both: bool) -> None:
+    kept = (await world.flag(caller=person(1), **HIGH))["_id"]
+    gone = (await world.flag(caller=person(2), **LOW))["_id"]
+    first = await world.do(lambda tx: put_urgent(gone, UrgentReason.means_at_hand, OFFICER, tx, world.office))
+    if both:
+        await world.pass_time(HOUR)
+        await world.do(lambda tx: put_urgent(kept, UrgentReason.nobody_near, OFFICER, tx, world.office))
+    await merged(world, gone, kept)
+    (row,) = await world.database.find("urgent", {})
+    assert (row["_id"], row["tier"], row["put_at"]) == (kept, "high", first["put_at"])
+    assert row["expires_at"] == first["expires_at"]
+    (timer,) = await world.database.find("timers", {"kind": "urgent"})
+    assert (timer["_id"], timer["due_at"]) == (f"urgent:{kept}", first["expires_at"])
+
+
+async def test_of_two_guardians_the_one_who_is_suspected_holds_and_the_other_is_still_known(world: World) -> None:
+    child = {**MODERATE, "age_band": "under_14"}
+    kept = (await world.flag(caller=person(1), **child))["_id"]
+    gone = (await world.flag(caller=person(2), **child))["_id"]
+
+    async def guardian(key: UUID, relation: Relation, suspected: Answer, name: str) -> None:
+        said = (relation, Answer.yes, suspected, {"name": name}, SUPERVISOR)
+        await world.do(lambda tx: keep_guardian(key, *said, tx, world.office))
+
+    await guardian(kept, Relation.mother, Answer.no, "张示例")
+    await guardian(gone, Relation.father, Answer.yes, "测试员甲")
+    after = await merged(world, gone, kept)
+    assert (after["guardian"]["relation"], after["guardian"]["suspected"]) == ("father", "yes")
+    read = await world.do(lambda tx: open_guardian(kept, "征得同意", SUPERVISOR, tx, world.office))
+    assert (read["name"], [one["name"] for one in read["others"]]) == ("测试员甲", ["张示例"])
+    await guardian(kept, Relation.father, Answer.yes, "测试员乙")
+    read = await world.do(lambda tx: open_guardian(kept, "征得同意", SUPERVISOR, tx, world.office))
+    assert (read["name"], [one["name"] for one in read["others"]]) == ("测试员乙", ["张示例"])
+    (row,) = await world.database.find("guardians", {})
+    await world.do(lambda tx: world.office.keys.erase(tx, row["person"]))
+    read = await world.do(lambda tx: open_guardian(kept, "征得同意", SUPERVISOR, tx, world.office))
+    assert "name" not in str(read), "under one key, which erases both"
+
+
+@pytest.mark.parametrize("first", ["kept", "gone"])
+async def test_the_earlier_review_of_two_plans_is_kept_with_its_clock(world: World, first: str) -> None:
+    kept = (await world.flag(caller=person(1), **MODERATE))["_id"]
+    gone = (await world.flag(caller=person(2), **MODERATE))["_id"]
+    soon, late = world.now + timedelta(days=2), world.now + timedelta(days=9)
+
+    async def planned(key: UUID, kind: str, review_at: datetime) -> None:
+        await world.do(
+            lambda tx: set_plan_version(key, kind, {}, {"note": "甲"}, review_at, SUPERVISOR, tx, world.office)
+        )
+
+    await planned(kept, "care_plan", soon if first == "kept" else late)
+    await planned(gone, "safety_plan", late if first == "kept" else soon)
+    await merged(world, gone, kept)
+    (record,) = await world.database.find("care_records", {})
+    assert record["_id"] == kept
+    assert abs(record["review_due_at"] - soon) < timedelta(seconds=1)
+    assert record["care_plan"] is not None
+    assert record["safety_plan"] is not None
+    (timer,) = await world.database.find("timers", {"_id": f"review:{kept}"})
+    assert timer["due_at"] == record["review_due_at"]
+    await world.pass_time(timedelta(days=3))
+    assert "review_due" in (await world.case(kept))["decisions_needed"]
+
+
+async def test_a_programme_of_the_case_follows_it(world: World) -> None:
+    kept = (await world.flag(caller=person(1), **MODERATE))["_id"]
+    gone = (await world.flag(caller=person(2), **MODERATE))["_id"]
+    ident = new_id()
+
+    async def enrol(tx: Tx) -> None:
+        tx.insert("programmes", {"_id": ident, "case_id": gone, "division": COUNTY, "state": "running"})
+
+    await world.do(enrol)
+    await merged(world, gone, kept)
+    programme = await world.database.get("programmes", ident)
+    assert programme is not None
+    assert programme["case_id"] == kept
+
+
+async def test_what_a_case_under_a_legal_hold_gave_away_is_not_erased(world: World) -> None:
+    sealed = world.keys.seal({"phone": "000-0000-0001"})
+    held = (await world.flag(caller=person(1), sealed_contact=sealed, **LOW))["_id"]
+    kept = (await world.flag(caller=person(2), **LOW))["_id"]
+    await world.do(lambda tx: hold(held, "警方调取", SUPERVISOR, tx))
+    await merged(world, held, kept)
+    await world.acknowledge(kept)
+    await world.close(kept)
+    until = (await world.case(kept))["retention"]["personal_until"]
+    await world.be_away(until - world.now + timedelta(days=1))
+    assert len(await world.database.find("contacts", {"case_id": kept})) == 1
+    assert (await world.case(kept))["retention"]["stripped_at"] is None
+    await world.do(lambda tx: release_hold(held, "结案", CITY_SUPERVISOR, tx))
+    await world.be_away(timedelta(minutes=1))
+    assert await world.database.find("contacts", {"case_id": kept}) == []
+
+
 async def test_cases_of_two_counties_are_merged_by_a_supervisor_who_sees_both(
     world: World, client: httpx.AsyncClient
 ) -> None:
@@ -292,6 +480,55 @@ async def test_what_was_merged_by_mistake_is_parted_with_its_person(world: World
     assert one is not None
     assert two is not None
     assert (one["also"], two["also"]) == ([], [])
+
+
+async def test_one_officer_who_parts_the_flag_does_not_lower_the_person(world: World) -> None:
+    case = await world.flag(caller=person(1), **LOW)
+    key = case["_id"]
+    await merged(world, (await world.flag(**LOW))["_id"], key)
+    await world.do(lambda tx: raise_risk(key, Tier.high, "家属电话告知", SUPERVISOR, tx, world.office))
+    fresh = await world.do(
+        lambda tx: split(key, new_id(), [case["flags"][0]["id"]], "另一人的来电", OFFICER, tx, world.office)
+    )
+    assert (fresh["person"], fresh["tier"], fresh["rank"]) == (person(1), "high", Tier.high.rank)
+    assert fresh["acknowledgement"]["state"] == "waiting"
+    assert world.emitted(CaseSplit)[-1].tier == "high"
+    assert (await world.case(key))["tier"] == "high"
+
+
+async def test_an_act_in_progress_goes_with_the_person_too(world: World) -> None:
+    case = await world.flag(caller=person(1), **LOW)
+    await merged(world, (await world.flag(**LOW))["_id"], case["_id"])
+    await world.do(lambda tx: raise_risk(case["_id"], Tier.imminent, "正在实施", SUPERVISOR, tx, world.office))
+    fresh = await parted(world, case["_id"], case["flags"][0]["id"])
+    assert (fresh["tier"], fresh["emergency"]["state"]) == ("imminent", "required")
+
+
+async def test_wishes_the_guardian_and_a_legal_hold_are_both_cases(world: World) -> None:
+    child = {**MODERATE, "age_band": "under_14"}
+    key = (await world.flag(caller=person(1), **child))["_id"]
+    gone = await world.flag(caller=person(2), **child)
+    await merged(world, gone["_id"], key)
+    texts = {"name": "张示例"}
+    said = (Relation.mother, Answer.yes, Answer.no, texts, SUPERVISOR)
+    await world.do(lambda tx: keep_guardian(key, *said, tx, world.office))
+    await world.do(lambda tx: hold(key, "警方调取", SUPERVISOR, tx))
+
+    async def wish(tx: Tx) -> None:
+        case = await tx.get("cases", key)
+        assert case is not None
+        tx.put("cases", {**case, "contact_preferences": {"call_back": "never"}})
+
+    await world.do(wish)
+    fresh = await parted(world, key, gone["flags"][0]["id"])
+    assert fresh["contact_preferences"] == {"call_back": "never"}
+    assert fresh["guardian"]["relation"] == "mother"
+    held = await world.database.get("holds", fresh["_id"])
+    assert held is not None
+    assert held["by"] == SUPERVISOR.subject
+    await world.do(lambda tx: world.office.keys.erase(tx, person(1)))
+    read = await world.do(lambda tx: open_guardian(fresh["_id"], "征得同意", SUPERVISOR, tx, world.office))
+    assert read["name"] == "张示例", "the copy is sealed under the key of the case that it is in"
 
 
 async def test_an_act_in_progress_goes_with_its_flag(world: World) -> None:

@@ -291,6 +291,14 @@ async def test_one_of_the_special_populations_is_in_the_strict_class(world: Worl
         is_problem(await client.get(f"/v1/cases/{key}", headers=world.keys.token("volunteer")), 404)
         out = await client.put(address, json={"class": "ordinary", **REASON}, headers=supervisor)
         assert (out.json()["access"], out.json()["population"]) == ("ordinary", None)
+    own = world.keys.token("supervisor", sub="supervisor-b")
+    key = (await world.flag(caller=person(99), **MODERATE))["_id"]
+    address = f"/v1/cases/{key}/access-class"
+    await client.put(address, json={"class": "strict", "population": "prisoner", **REASON}, headers=own)
+    for back in ({"class": "ordinary"}, {"class": "strict"}):
+        is_problem(await client.put(address, json={**back, **REASON}, headers=own), 403)
+    kept = await world.case(key)
+    assert (kept["access"], kept["population"]) == ("strict", "prisoner"), "it takes a second person"
 
 
 async def test_a_class_that_does_not_go_is_refused(world: World, client: httpx.AsyncClient) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from chassis.clock import new_id
 from chassis.tx import Document, Tx
 from contracts.base import Tier
 from contracts.crisis import ReferralState, ResponderReleased, ResponderRequested
 from contracts.matching import OfferAccepted
 from services.crisis import commands
-from tests.services.crisis.world import HIGH, MODERATE, OFFICER, SUPERVISOR, World, person, stamp
+from tests.services.crisis.world import HIGH, LOW, MODERATE, OFFICER, SUPERVISOR, World, person, stamp
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -136,9 +138,53 @@ async def test_an_erased_contact_is_gone_and_the_case_stays(world: World) -> Non
         return await commands.reveal_contacts(key, "calling back", OFFICER, tx, world.office)
 
     assert len(await world.do(read)) == 1
+    await world.acknowledge(key)
+    await world.close(key)
     await world.do(erase)
     assert await world.do(read) == []
     assert await world.database.count("person_keys", {}) == 0
     assert await world.database.count("contacts", {}) == 0
     assert (await world.case(key))["flags"][0]["contact_state"] == "erased"
-    assert [entry["action"] for entry in await world.audit_log()] == ["contact_read", "contact_erased", "contact_read"]
+    actions = [entry["action"] for entry in await world.audit_log()]
+    assert [one for one in actions if one.startswith("contact")] == ["contact_read", "contact_erased", "contact_read"]
+
+
+@pytest.mark.parametrize(
+    ("said", "consent"), [(LOW, "not_asked"), (LOW, "no"), (MODERATE, "no"), (MODERATE, "refused"), (LOW, "yes")]
+)
+async def test_a_case_that_was_acknowledged_and_has_no_contact_to_come_is_put_before_a_supervisor(
+    world: World, said: dict[str, str], consent: str
+) -> None:
+    key = (await world.flag(caller=person(), **{**said, "consent_to_follow_up": consent}))["_id"]
+    await world.acknowledge(key)
+    planned = await world.follow_ups(key)
+    assert (await world.case(key))["decisions_needed"] == ([] if planned else ["follow_up_plan_ended"])
+    assert bool(planned) is (consent == "yes")
+
+
+async def test_a_referral_that_ends_leaves_nobody_without_a_next_step(world: World) -> None:
+    """While it was under way the institution was the next step; then a person says what comes."""
+    key = (await world.flag(caller=person(), **{**LOW, "consent_to_follow_up": "no"}))["_id"]
+    referral = await world.refer(key)
+    await world.acknowledge(key)
+    assert (await world.case(key))["decisions_needed"] == []
+    for state in (ReferralState.received, ReferralState.accepted, ReferralState.attended, ReferralState.completed):
+        await world.answer(referral, state)
+    assert (await world.case(key))["decisions_needed"] == ["follow_up_plan_ended"]
+    other = (await world.flag(caller=person(2), **{**LOW, "consent_to_follow_up": "no"}))["_id"]
+    await world.refer(other)
+    await world.acknowledge(other)
+    await world.do(lambda tx: commands.cancel_referral(other, "不再需要", SUPERVISOR, tx))
+    assert (await world.case(other))["decisions_needed"] == ["follow_up_plan_ended"]
+
+
+async def test_what_waited_for_another_decision_is_not_forgotten_after_it(world: World) -> None:
+    key = (await world.flag(caller=person(), **{**LOW, "consent_to_follow_up": "no"}))["_id"]
+
+    async def asked(tx: Tx) -> None:
+        tx.put("cases", {**await world.case(key), "decisions_needed": ["responder_to_check"]})
+
+    await world.do(asked)
+    await world.acknowledge(key)
+    await world.decide(key, "as_it_is")
+    assert (await world.case(key))["decisions_needed"] == ["follow_up_plan_ended"]

@@ -379,6 +379,10 @@ async def test_a_programme_goes_its_way_over_http(world: World, client: httpx.As
 
     path = f"/v1/programmes/{body['id']}"
     contact_id = made.json()["contacts"][0]["id"]
+    early = {"outcome": "reached", "channel": "visit"}
+    answer = await client.post(f"{path}/contacts/{contact_id}/attempts", json=early, headers=officer)
+    assert (answer.status_code, answer.json()["reason"]) == (409, "not_due"), "a contact days ahead is not kept today"
+    await world.pass_time(datetime.fromisoformat(made.json()["contacts"][0]["due_at"]) - world.now)
     for verb, command, said in (
         ("POST", "/assign", {"worker": "worker-b"}),
         ("POST", "/organisations", {"organisations": [str(HOSPITAL)]}),
@@ -398,7 +402,12 @@ async def test_a_programme_goes_its_way_over_http(world: World, client: httpx.As
         assert answer.status_code == (409 if command == "/end" else 200), answer.text
     seen = (await client.get(path, headers=officer)).json()
     assert (seen["worker"], seen["organisations"]) == ("worker-b", [str(HOSPITAL)])
-    assert [one["kind"] for one in seen["history"]][:3] == ["enrolled", "assigned", "organisations_linked"]
+    assert [one["kind"] for one in seen["history"]][:4] == [
+        "enrolled",
+        "contact_due",
+        "assigned",
+        "organisations_linked",
+    ]
     missing = await client.post(f"{path}/contacts/{new_id()}/attempts", json={"outcome": "no_answer"}, headers=officer)
     assert missing.status_code == 404
     read = await client.post(f"{path}/contact", json={"reason": "回访"}, headers=officer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -17,7 +18,7 @@ from chassis.errors import NotAllowed
 from contracts.base import Tier
 from contracts.crisis import CaseAcknowledged
 from services.crisis.commands import queue
-from services.crisis.store.queue import QUEUE_ORDER, waiting
+from services.crisis.store.queue import QUEUE_ORDER, holding, waiting
 from tests.services.crisis.test_routes import is_problem
 from tests.services.crisis.world import (
     BY_TIER,
@@ -210,3 +211,13 @@ async def test_a_whole_queue_is_given_out_in_order_while_more_comes_in(world: Wo
             )
             taken = await take(world)
             assert (taken and taken["_id"]) == (best and best["_id"])
+
+
+async def test_whom_a_person_holds_is_looked_up_and_not_searched_for(world: World) -> None:
+    for number in range(1, 6):
+        await world.flag(caller=person(number), **HIGH)
+    await world.do(lambda tx: queue.take_next(None, OFFICER, tx, world.office))
+    cases = world.database._database["cases"]
+    plan = await cases.find(holding(OFFICER.subject)).explain()
+    assert "IXSCAN" in json.dumps(plan["queryPlanner"]["winningPlan"], default=str)
+    assert plan["executionStats"]["totalDocsExamined"] == 1

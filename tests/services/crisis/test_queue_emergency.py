@@ -202,3 +202,31 @@ async def test_a_second_act_in_progress_needs_a_confirmation_of_its_own_and_keep
     assert [one["outcome"] for one in again["emergency"]["calls"]] == ["confirmed"]
     with pytest.raises(NotAllowed, match="was called"):
         await world.do(lambda tx: emergency.confirm_emergency(key, SUPERVISOR, tx))
+
+
+async def test_further_calls_give_no_further_time(world: World) -> None:
+    """One person who calls again and again does not keep the next of the chain from being called."""
+    key = (await world.flag(caller=person(), **IMMINENT))["_id"]
+    due_at = (await call(world, key, EmergencyService.police_110))["emergency"]["due_at"]
+    for _ in range(3):
+        await world.pass_time(3 * MINUTE)
+        again = await call(world, key, EmergencyService.ambulance_120)
+        assert (again["emergency"]["due_at"], again["emergency"]["step"]) == (due_at, 0)
+    await world.pass_time(2 * MINUTE)
+    late = (await world.case(key))["emergency"]
+    assert (late["state"], late["step"]) == ("unconfirmed", 1)
+
+
+async def test_a_call_that_is_sent_again_is_the_same_call(world: World, client: httpx.AsyncClient) -> None:
+    key = (await world.flag(caller=person(), **IMMINENT))["_id"]
+    headers = world.keys.token("supervisor")
+    for path in ("emergency", "emergency/calls"):
+        body = {"id": str(new_id()), "service": "police_110"}
+        before = len((await world.case(key))["emergency"].get("calls", []))
+        for _ in range(2):
+            answer = await client.post(f"/v1/cases/{key}/{path}", json=body, headers=headers)
+            assert answer.status_code == 200, answer.text
+        assert len((await world.case(key))["emergency"]["calls"]) == before + 1
+        other = {**body, "service": "ambulance_120"}
+        answer = await client.post(f"/v1/cases/{key}/{path}", json=other, headers=headers)
+        assert (answer.status_code, answer.json()["reason"]) == (409, "id_reused")

@@ -173,6 +173,8 @@ async def test_once_the_person_is_erased_the_codes_stay_and_the_texts_are_gone(
     key = (await world.flag(caller=person(), sealed_contact=sealed, **MODERATE))["_id"]
     supervisor = world.keys.token("supervisor")
     await post(client, key, "sections", section("means"), supervisor)
+    await world.acknowledge(key)
+    await world.close(key)
     assert (await post(client, key, "contact/erase", REASON, supervisor)).status_code == 200
     (one,) = (await post(client, key, "sections/read", REASON, supervisor)).json()["sections"]
     assert (one["erased"], one["texts"]) == (True, None)

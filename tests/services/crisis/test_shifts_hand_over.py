@@ -10,7 +10,7 @@ import httpx
 
 from chassis.auth import Caller
 from chassis.clock import new_id
-from chassis.tx import Document
+from chassis.tx import Document, Tx
 from contracts.crisis import HandOverOverdue
 from services.crisis.commands import shifts_hand_over
 from tests.services.crisis.test_routes import is_problem
@@ -24,7 +24,6 @@ from tests.services.crisis.world import (
     OFFICER,
     OTHER_OFFICER,
     SUPERVISOR,
-    TOWN,
     World,
     person,
 )
@@ -199,17 +198,23 @@ async def test_what_was_closed_or_taken_meanwhile_is_left_where_it_is(world: Wor
     assert (await world.case(cases[2]["_id"]))["held_by"] == SUPERVISOR.subject
 
 
-async def test_nobody_accepts_a_case_of_another_division(world: World) -> None:
-    shift_id, cases = await at_work(world, HIGH)
+async def test_a_case_of_another_division_or_one_that_is_gone_never_blocks_the_others(world: World) -> None:
+    shift_id, cases = await at_work(world, HIGH, LOW, LOW)
+    outside, own, vanished = (case["_id"] for case in cases)
     offered = await offer(world, shift_id)
-    town = Caller("officer-b", frozenset({"duty_officer"}), TOWN)
-    error = None
-    try:
-        await world.do(lambda tx: shifts_hand_over.accept(offered["_id"], town, tx))
-    except Exception as raised:
-        error = raised
-    assert getattr(error, "reason", None) == "outside_division"
-    assert (await world.case(cases[0]["_id"]))["held_by"] == OFFICER.subject
+
+    async def move_and_delete(tx: Tx) -> None:
+        case = await tx.get("cases", outside)
+        assert case is not None
+        tx.put("cases", {**case, "division": NEIGHBOUR})
+        tx.delete("cases", vanished)
+
+    await world.do(move_and_delete)
+    accepted = await world.do(lambda tx: shifts_hand_over.accept(offered["_id"], OTHER_OFFICER, tx))
+    taken = {row["case_id"]: row["taken"] for row in accepted["cases"]}
+    assert taken == {outside: False, own: True, vanished: False}
+    assert (await world.case(own))["held_by"] == OTHER_OFFICER.subject
+    assert (await world.case(outside))["held_by"] == OFFICER.subject
 
 
 async def test_notes_are_for_giver_receiver_and_supervisor_and_go_with_the_persons_key(

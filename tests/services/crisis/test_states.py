@@ -47,6 +47,7 @@ officers = st.sampled_from([OFFICER, OTHER_OFFICER, SUPERVISOR, OTHER_SUPERVISOR
 supervisors = st.sampled_from([SUPERVISOR, OTHER_SUPERVISOR])
 tiers = st.sampled_from(list(Tier))
 grounds = st.sampled_from(list(Ground))
+decisions = st.sampled_from(["continue", "refer", "end_follow_up", "as_it_is", "done"])
 UNCONFIRMED = ("required", "called", "unconfirmed")
 
 
@@ -201,7 +202,7 @@ class OfficeAtWork(RuleBasedStateMachine):
             self.ask(lambda: self.world.attempt(case["_id"], item["id"], outcome))
 
     @precondition(lambda self: self.taken)
-    @rule(data=st.data(), decision=st.sampled_from(["continue", "refer", "end_follow_up"]), ground=grounds)
+    @rule(data=st.data(), decision=decisions, ground=grounds)
     def decide(self, data: st.DataObject, decision: str, ground: Ground) -> None:
         case = self.pick(data)
         about = next(iter(case["decisions_needed"]), None)
@@ -241,6 +242,7 @@ class OfficeAtWork(RuleBasedStateMachine):
         await self.each_person_has_one_open_case(cases)
         for case in cases.values():
             self.timers_fit(case, plans.get(case["_id"]), referrals, timers)
+            self.somebody_has_the_next_step(case, plans.get(case["_id"]), referrals)
             self.what_the_tier_asks_for_is_there(case, plans.get(case["_id"]), referrals)
         orphans = timers - {f"{kind}:{key}" for key in cases for kind in ("acknowledgement", "emergency", "follow_up")}
         tellings = await world.database.find("tellings", {})
@@ -275,6 +277,19 @@ class OfficeAtWork(RuleBasedStateMachine):
                 waits[f"referral:{referral['_id']}"] = is_open and referral["state"] in WAITING | ACCEPTED
         assert {timer: timer in timers for timer in waits} == waits
         assert is_open or not any(waits.values())
+
+    def somebody_has_the_next_step(self, case: Document, plan: Document | None, referrals: dict[Any, Document]) -> None:
+        """Nobody is forgotten: an open case waits for a clock, a contact, an institution, or a person's decision."""
+        if case["state"] != "open":
+            return
+        referral = referrals.get(case["referral_id"])
+        assert (
+            case["acknowledgement"]["state"] == "waiting"
+            or case["emergency"]["state"] in UNCONFIRMED
+            or case["decisions_needed"]
+            or (plan is not None and any(item["state"] in ("planned", "due") for item in plan["follow_ups"]))
+            or (referral is not None and referral["state"] in WAITING | ACCEPTED)
+        ), "nothing is to come, and nobody is asked"
 
     def what_the_tier_asks_for_is_there(
         self, case: Document, plan: Document | None, referrals: dict[Any, Document]

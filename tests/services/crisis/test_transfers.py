@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from chassis.auth import Caller
 from chassis.clock import new_id
 from chassis.errors import NotAllowed, NotFound, Refused
+from chassis.tx import Tx
 from contracts.crisis import CaseTransferred
 from services.crisis.commands import transfers
 from services.crisis.domain.transfer import NEXT, State, owner_of
@@ -105,6 +106,53 @@ async def test_what_belongs_to_the_case_goes_with_it(world: World, calls: Calls)
     there = await calls.ok("GET", "/follow-ups", calls.next_door)
     assert [one["id"] for one in there["plans"]] == [str(key)]
     assert (await calls.ok("GET", "/follow-ups", calls.officer))["plans"] == []
+
+
+async def test_the_old_office_holds_nothing_any_more_and_the_new_one_finds_everything(
+    world: World, calls: Calls
+) -> None:
+    flagged = await world.flag(caller=person(), age_band="under_14", consent_to_follow_up="yes", **HIGH)
+    key = flagged["_id"]
+    await world.acknowledge(key, SUPERVISOR)
+    note = {"id": str(new_id()), "section": {"kind": "note", "text": "愿意明天再谈"}}
+    await calls.ok("POST", f"/cases/{key}/sections", calls.supervisor, note)
+    await calls.ok("PUT", f"/cases/{key}/urgent", calls.supervisor, {"reason": "means_at_hand"})
+    await calls.ok("PUT", f"/cases/{key}/guardian", calls.supervisor, {"relation": "mother", "consent": "yes"})
+    rows = {
+        "care_records": {"_id": key, "review_due_at": None},
+        "encounters": {"_id": new_id(), "case_id": key, "at": world.now},
+        "notices": {"_id": new_id(), "case_id": key, "state": "sent"},
+        "medication_hand_overs": {"_id": new_id(), "case_id": key},
+        "programmes": {"_id": new_id(), "case_id": key, "state": "running"},
+    }
+
+    async def enter(tx: Tx) -> None:
+        for name, row in rows.items():
+            tx.insert(name, {**row, "division": COUNTY})
+
+    await world.do(enter)
+    asked = await calls.ok("POST", f"/cases/{key}/transfers", calls.supervisor, body())
+    there = world.keys.token("supervisor", sub="there", division=NEIGHBOUR)
+    await calls.ok("POST", f"/transfers/{asked['id']}/accept", there)
+    case = await world.case(key)
+    assert (case["held_by"], case["acknowledgement"]["by"]) == ("there", "there")
+    for name in (*rows, "sections", "urgent", "guardians", "plans"):
+        found = await world.database.find(name, {})
+        assert [one["division"] for one in found] == [NEIGHBOUR] * len(found), name
+        assert found, name
+    assert [row["id"] for row in (await calls.ok("GET", "/urgent", there))["urgent"]] == [str(key)]
+    assert (await calls.ok("GET", "/urgent", calls.supervisor))["urgent"] == []
+
+
+async def test_while_its_clock_waits_nobody_of_the_new_office_holds_the_case(world: World, calls: Calls) -> None:
+    key = (await world.flag(caller=person(), **MODERATE))["_id"]
+    await world.acknowledge(key)
+    await world.flag(caller=person(), **HIGH)  # raised: the clock waits again, for the one who holds the case
+    assert (await world.case(key))["held_by"] == OFFICER.subject
+    asked = await calls.ok("POST", f"/cases/{key}/transfers", calls.officer, body())
+    await calls.ok("POST", f"/transfers/{asked['id']}/accept", calls.next_door)
+    case = await world.case(key)
+    assert (case["acknowledgement"]["state"], case["held_by"]) == ("waiting", None)
 
 
 async def test_the_sender_never_answers(world: World, calls: Calls) -> None:

@@ -36,7 +36,8 @@ from contracts.registry import Division, DivisionsListed, OrganisationKind, Orga
 from services.crisis import commands
 from services.crisis.app import blueprint
 from services.crisis.case import follow_up_rules
-from services.crisis.commands.follow_ups_decisions import propose_ending
+from services.crisis.commands.closing import CLOSING_DECIDES
+from services.crisis.commands.follow_ups_decisions import ABOUT_THE_PERSON, propose_ending
 from services.crisis.commands.referrals import Feedback
 from services.crisis.domain.follow_up import Ground, next_attempt_from
 from services.crisis.domain.matters import Decision, Matter
@@ -69,6 +70,7 @@ OTHER_SUPERVISOR = Caller("supervisor-b", frozenset({"supervisor"}), COUNTY)
 STRANGER = Caller("officer-x", frozenset({"duty_officer", "supervisor"}), NEIGHBOUR)
 
 
+SETTLED_BY_END = ABOUT_THE_PERSON - CLOSING_DECIDES
 FEEDBACK = Feedback(OutcomeCode.outpatient_treatment, NextStep.follow_up, Medication.unknown)
 
 
@@ -378,18 +380,30 @@ class World:
         )
 
     async def close(self, case_id: UUID, caller: Caller = SUPERVISOR) -> Document:
-        """The case is closed; where contacts are still to come, the follow-up ends first, by whom that takes."""
+        """The case is closed; what is open ends first: contacts still to come, and matters that wait for a decision."""
 
         async def close(tx: Tx) -> Document:
             return await commands.close(case_id, CaseOutcome.risk_reduced, "会商决定", caller, tx, self.office)
 
-        try:
-            return await self.do(close)
-        except NotAllowed as refusal:
-            if refusal.reason != "follow_up_open":
-                raise
-        await self.end_follow_up(case_id)
+        for _ in range(3):
+            try:
+                return await self.do(close)
+            except NotAllowed as refusal:
+                if refusal.reason == "follow_up_open":
+                    await self.end_follow_up(case_id)
+                elif refusal.reason == "matters_open":
+                    await self.settle(case_id)
+                else:
+                    raise
         return await self.do(close)
+
+    async def settle(self, case_id: UUID) -> None:
+        """What waits for a decision gets one; what is about the person is settled by the follow-up's end."""
+        if any(Matter(about) in SETTLED_BY_END for about in (await self.case(case_id))["decisions_needed"]):
+            await self.end_follow_up(case_id)
+        for about in (await self.case(case_id))["decisions_needed"]:
+            if Matter(about) not in CLOSING_DECIDES:
+                await self.decide(case_id, "done", about=Matter(about))
 
     async def end_follow_up(self, case_id: UUID) -> None:
         """Two persons answer for a ground that the record does not bear out."""
