@@ -98,6 +98,7 @@ class DutyRostered(Event):
     starts_at: Instant
     ends_at: Instant
     active: YesOrNo = True
+    swap_id: uuid.UUID | None = Field(None, description="The swap by which the turn came to this person.")
 
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,62}$")]
@@ -242,3 +243,466 @@ class VolunteersSplit(Event):
     volunteer_id: uuid.UUID
     gone_id: uuid.UUID
     division: DivisionCode
+
+
+class ServiceRecorded(Event):
+    """Hours of service were written down, corrected by another record, withdrawn, or rated."""
+
+    TYPE: ClassVar[str] = "registry.service_recorded"
+
+    record_id: uuid.UUID
+    revision: Count
+    volunteer_id: uuid.UUID
+    organisation_id: uuid.UUID = Field(description="Who organised the service, and so recorded it.")
+    division: DivisionCode
+    kind: Code
+    minutes: Count = Field(description="Service alone, without the way there.")
+    day: date = Field(description="The local day on which it began.")
+    state: Code = Field(description="counted, corrected or withdrawn.")
+    corrects: uuid.UUID | None = Field(None, description="The record whose place this one takes.")
+    assignment_id: uuid.UUID | None = None
+    rating: Count | None = Field(None, description="1 to 5, of whom the service was for.")
+
+
+class ServiceAssigned(Event):
+    """A call that a volunteer took waits for its hours, has them, or was called off."""
+
+    TYPE: ClassVar[str] = "registry.service_assigned"
+
+    assignment_id: uuid.UUID
+    revision: Count
+    volunteer_id: uuid.UUID
+    division: DivisionCode
+    state: Code = Field(description="open, completed or cancelled.")
+    record_id: uuid.UUID | None = None
+
+
+class StarsMoved(Event):
+    """A volunteer's star was announced, granted, refused or revoked."""
+
+    TYPE: ClassVar[str] = "registry.stars_moved"
+
+    volunteer_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    stars: Count
+    state: Code
+    notice_until: date | None = Field(None, description="The last day of the public notice.")
+
+
+class HonourMoved(Event):
+    """A volunteer's honour was recorded or revoked."""
+
+    TYPE: ClassVar[str] = "registry.honour_moved"
+
+    honour_id: uuid.UUID
+    revision: Count
+    volunteer_id: uuid.UUID
+    division: DivisionCode
+    level: Code
+    state: Code
+
+
+class IncentiveListed(Event):
+    """An item of the catalogue of preferential treatment, and whether it may be had."""
+
+    TYPE: ClassVar[str] = "registry.incentive_listed"
+
+    incentive_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    area: Code
+    active: YesOrNo
+
+
+class IncentiveRedeemed(Event):
+    """A volunteer had an item of the catalogue."""
+
+    TYPE: ClassVar[str] = "registry.incentive_redeemed"
+
+    redemption_id: uuid.UUID
+    incentive_id: uuid.UUID
+    volunteer_id: uuid.UUID
+    division: DivisionCode
+    area: Code
+
+
+class ComplaintMoved(Event):
+    """A complaint about a service took a step; about whom stays in the registry."""
+
+    TYPE: ClassVar[str] = "registry.complaint_moved"
+
+    complaint_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    kind: Code
+    state: Code
+
+
+class RecruitmentMoved(Event):
+    """A campaign that calls for volunteers or takes a census, and where it stands."""
+
+    TYPE: ClassVar[str] = "registry.recruitment_moved"
+
+    recruitment_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    kind: Code = Field(description="recruitment or census.")
+    state: Code
+    opens_on: date
+    closes_on: date
+    due_on: date
+    expected: Count = Field(description="Units that a form is expected from.")
+    quota: Count = 0
+
+
+class ApplicationMoved(Event):
+    """Someone applied to a campaign, and what became of it; who it is stays in the registry."""
+
+    TYPE: ClassVar[str] = "registry.application_moved"
+
+    application_id: uuid.UUID
+    revision: Count
+    recruitment_id: uuid.UUID
+    division: DivisionCode
+    fits: YesOrNo = Field(description="Whether the conditions of the campaign are met.")
+    state: Code
+
+
+class CampaignReported(Event):
+    """How many forms of a campaign came; what came on time, late and not at all adds up to the expected."""
+
+    TYPE: ClassVar[str] = "registry.campaign_reported"
+
+    recruitment_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    kind: Code
+    expected: Count
+    on_time: Count
+    late: Count
+    missing: Count
+    people: Count = Field(0, description="Persons on the forms that came.")
+
+
+class TeamRegistered(Event):
+    """A team of any kind and level: what it is, where, below which other, and how it stands. Never who is in it."""
+
+    TYPE: ClassVar[str] = "registry.team_registered"
+
+    team_id: uuid.UUID
+    revision: Count
+    type: Code
+    division: DivisionCode
+    level: Code = Field(description="province, city, county, town or village.")
+    status: Code
+    parent_id: uuid.UUID | None = None
+    organisation_id: uuid.UUID | None = Field(None, description="The unit that the team is of.")
+    guiding_id: uuid.UUID | None = Field(None, description="The unit that guides it.")
+    place_id: uuid.UUID | None = None
+    number: Count | None = Field(None, description="Of a province's professional teams.")
+    tags: tuple[Name, ...] = Field((), description="Honours, skills and local talent, by code.", max_length=64)
+    party_building: Code | None = None
+    highest: YesOrNo = Field(False, description="The highest body of its division.")
+    members: Count = Field(0, description="Persons whose term has not ended.")
+    member_organisations: Count = 0
+    origin_region: DivisionCode | None = Field(None, description="Where a rescue team comes from.")
+    valid_from: date | None = None
+    valid_until: date | None = None
+
+
+class HelpLent(Event):
+    """A person or a team is lent from one division to another for a time, or the loan was called off."""
+
+    TYPE: ClassVar[str] = "registry.help_lent"
+
+    loan_id: uuid.UUID
+    revision: Count
+    lent: Code = Field(description="person or team.")
+    lent_id: uuid.UUID
+    kind: Code = Field(description="sunk (to a lower level) or lateral.")
+    origin: DivisionCode
+    division: DivisionCode = Field(description="Where the help goes.")
+    since: date
+    until: date
+    cancelled: YesOrNo = False
+
+
+class AgreementSigned(Event):
+    """An agreement with a partner unit, whole, and how it stands; it was signed once there is a day of signing."""
+
+    TYPE: ClassVar[str] = "registry.agreement_signed"
+
+    agreement_id: uuid.UUID
+    revision: Count
+    kind: Code = Field(description="cooperation or purchase.")
+    division: DivisionCode
+    centre_id: uuid.UUID
+    partner_id: uuid.UUID
+    partner_kind: OrganisationKind
+    state: Code
+    services: tuple[Code, ...] = Field((), max_length=16)
+    signed_on: date | None = None
+    valid_from: date | None = None
+    valid_until: date | None = None
+
+
+class ProviderRegistered(Event):
+    """Who provides services, and whether a person has verified it. Who a natural person is stays in the registry."""
+
+    TYPE: ClassVar[str] = "registry.provider_registered"
+
+    provider_id: uuid.UUID
+    revision: Count
+    type: Code
+    division: DivisionCode
+    status: Code
+    kind: Code | None = None
+    organisation_id: uuid.UUID | None = None
+    team_id: uuid.UUID | None = None
+    supervisor_id: uuid.UUID | None = Field(None, description="主管单位.")
+
+
+class OrganisationsRelated(Event):
+    """One organisation guides or supervises another, or all of a kind in a division."""
+
+    TYPE: ClassVar[str] = "registry.organisations_related"
+
+    relation_id: uuid.UUID
+    revision: Count
+    kind: Code
+    division: DivisionCode
+    guide_id: uuid.UUID
+    since: date
+    guided_id: uuid.UUID | None = None
+    guided_kind: OrganisationKind | None = None
+    supervisor: Code | None = Field(None, description="Who answers for the content of activities.")
+    until: date | None = None
+
+
+class CampusUnitRegistered(Event):
+    """A unit of a campus network: school, college, class or dormitory, and how many represent it."""
+
+    TYPE: ClassVar[str] = "registry.campus_unit_registered"
+
+    unit_id: uuid.UUID
+    revision: Count
+    organisation_id: uuid.UUID
+    division: DivisionCode
+    level: Code
+    parent_id: uuid.UUID | None = None
+    representatives: Count = 0
+    active: YesOrNo = True
+
+
+class SchoolVisited(Event):
+    """A visit of experts to a school: planned, done or called off."""
+
+    TYPE: ClassVar[str] = "registry.school_visited"
+
+    visit_id: uuid.UUID
+    revision: Count
+    team_id: uuid.UUID
+    organisation_id: uuid.UUID
+    division: DivisionCode
+    day: date
+    state: Code
+
+
+class ResourceListed(Event):
+    """What a department has and others may use."""
+
+    TYPE: ClassVar[str] = "registry.resource_listed"
+
+    resource_id: uuid.UUID
+    revision: Count
+    department: Code
+    kind: Code
+    division: DivisionCode
+    quantity: Count
+    available: YesOrNo
+    organisation_id: uuid.UUID | None = None
+
+
+class CommunityCheckedIn(Event):
+    """A party organisation, or a member of it, checked in with a community. Which member stays in the registry."""
+
+    TYPE: ClassVar[str] = "registry.community_checked_in"
+
+    check_in_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    organisation_id: uuid.UUID
+    form: Code
+    day: date
+    people: Count
+
+
+class RosterWritten(Event):
+    """What a roster covers and what it asks for; whole, each time that it changes."""
+
+    TYPE: ClassVar[str] = "registry.roster_written"
+
+    roster: Name
+    revision: Count
+    division: DivisionCode
+    role: Name
+    around_the_clock: YesOrNo
+    kind: Name = Field(description="line, line-12356, seat, experts or centre.")
+    seats: Count = Field(0, description="How many may be on duty at once; 0 for any number.")
+    min_seats: Count = Field(1, description="How many must be.")
+    sex: Name | None = Field(None, description="The sex that the line prefers.")
+    languages: tuple[Name, ...] = Field((), max_length=64)
+    skills: tuple[Name, ...] = Field((), max_length=64)
+
+
+class AvailabilityTold(Event):
+    """What a person tells for rosters: languages and skills in codes, and of times only how many hours."""
+
+    TYPE: ClassVar[str] = "registry.availability_told"
+
+    volunteer_id: uuid.UUID
+    revision: Count = Field(description="Of what was told, not of the person.")
+    division: DivisionCode
+    languages: tuple[Name, ...] = Field((), max_length=64)
+    skills: tuple[Name, ...] = Field((), max_length=64)
+    hours_a_week: Count | None = Field(None, description="The person's own cap.")
+    free_hours: Count = Field(0, description="Hours of a week in which the person is free, cut to whole ones.")
+
+
+class SwapMoved(Event):
+    """A swap of turns was offered, accepted (and done), declined or withdrawn."""
+
+    TYPE: ClassVar[str] = "registry.swap_moved"
+
+    swap_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    roster: Name
+    state: Name
+    duty_id: uuid.UUID
+    from_id: uuid.UUID
+    to_id: uuid.UUID
+    return_duty_id: uuid.UUID | None = Field(None, description="The turn that is given in return.")
+
+
+class HandOverNoted(Event):
+    """A turn of duty left a note for the next; what it says stays in the registry, sealed."""
+
+    TYPE: ClassVar[str] = "registry.hand_over_noted"
+
+    duty_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    roster: Name
+    next_duty_id: uuid.UUID | None = Field(None, description="The turn that follows, where there is one by now.")
+
+
+class QualificationRecorded(Event):
+    """A qualification of a person: claimed, verified by somebody else, rejected, withdrawn. Its number stays sealed."""
+
+    TYPE: ClassVar[str] = "registry.qualification_recorded"
+
+    qualification_id: uuid.UUID
+    volunteer_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    kind: Code
+    annex_code: Count = Field(description="附件4, 资质, code 1–6.")
+    state: Code = Field(description="entered, verified, rejected or withdrawn; it has expired after `valid_until`.")
+    valid_until: date | None = Field(None, description="The last day; absent where it has no end.")
+
+
+class InsuranceRecorded(Event):
+    """An insurance of a person and the days that it covers, or that it was taken back."""
+
+    TYPE: ClassVar[str] = "registry.insurance_recorded"
+
+    insurance_id: uuid.UUID
+    volunteer_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    kind: Code
+    valid_from: date
+    valid_until: date
+    active: YesOrNo = True
+
+
+class SupportRecorded(Event):
+    """What a person was given for an assignment."""
+
+    TYPE: ClassVar[str] = "registry.support_recorded"
+
+    assignment_id: uuid.UUID
+    volunteer_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    on: date
+    insured: YesOrNo
+    transport: YesOrNo
+    communication: YesOrNo
+    meals: YesOrNo
+    lodging: YesOrNo
+
+
+class CourseOffered(Event):
+    """A course that is offered for a division, or is not any more."""
+
+    TYPE: ClassVar[str] = "registry.course_offered"
+
+    course_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    level: Code = Field(description="nation, province, city, county or unit.")
+    type: Code
+    topics: tuple[Code, ...] = Field(max_length=32)
+    audiences: tuple[Code, ...] = Field((), max_length=32)
+    field: Code | None = None
+    programme: Code | None = None
+    active: YesOrNo = True
+
+
+class TrainingSessionMoved(Event):
+    """A session of a course is planned, was held, or was called off."""
+
+    TYPE: ClassVar[str] = "registry.training_session_moved"
+
+    session_id: uuid.UUID
+    course_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    state: Code
+    starts_at: Instant
+    ends_at: Instant
+    minutes: Count = Field(description="What attending it counts for.")
+
+
+class TrainingRecorded(Event):
+    """A person at a session: there or not, passed or not. Scores stay in the registry."""
+
+    TYPE: ClassVar[str] = "registry.training_recorded"
+
+    session_id: uuid.UUID
+    course_id: uuid.UUID
+    volunteer_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    level: Code
+    topics: tuple[Code, ...] = Field(max_length=32)
+    attended: YesOrNo
+    passed: YesOrNo
+    minutes: Count
+    valid_until: date | None = Field(None, description="The last day on which it counts; absent where it has no end.")
+
+
+class TrainingPlanned(Event):
+    """A task of training somebody to the full, with the person who answers for it and the day it is due."""
+
+    TYPE: ClassVar[str] = "registry.training_planned"
+
+    plan_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    measure: Code
+    owner_id: uuid.UUID
+    due_on: date

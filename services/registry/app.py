@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from chassis.consume import Handles
 from chassis.service import Blueprint
 from chassis.settings import Settings
+from contracts.matching import OfferAccepted
+from services.registry import handlers
 from services.registry.api import routes
 from services.registry.keys import Keys
 from services.registry.store import COLLECTIONS
@@ -17,6 +20,6 @@ def blueprint(settings: Settings) -> Blueprint:
     return Blueprint(
         title="Xinqiao registry",
         collections=COLLECTIONS,
-        handles=(),
+        handles=(Handles(OfferAccepted, handlers.await_hours, handlers.load_assignments),),
         routes=lambda app, service: routes(app, service.database, keys),
     )

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, Path, Query
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from chassis.auth import Caller, caller_with
-from chassis.clock import now
+from chassis.clock import LOCAL, now
 from chassis.db import Database, as_utc
 from chassis.errors import NotAllowed, NotFound, Refused
 from chassis.tx import Document, Tx
 from contracts.base import DivisionCode, Name
 from services.registry import commands, store
 from services.registry.api.requests import READERS, DivisionQuery, Limit, paged, reach, seen
-from services.registry.domain.duty import Turn, gaps
+from services.registry.commands.duty import move_duty as move_turn
+from services.registry.domain.availability import LANGUAGES, SKILLS
+from services.registry.domain.duty import Turn
+from services.registry.domain.rosters import HOUR, KINDS, days_of, missing_seats, short_days
 from services.registry.keys import Keys
 
 Reader = Annotated[Caller, Depends(caller_with(*READERS))]
@@ -37,22 +41,67 @@ Moment = Annotated[AwareDatetime, AfterValidator(_in_reach)]
 From = Annotated[Moment | None, Query(alias="from", description="With an offset; now where absent.")]
 To = Annotated[Moment | None, Query(alias="to", description="With an offset; a week later where absent.")]
 
+Kind = StrEnum("Kind", {name: name for name in KINDS})  # type: ignore[misc]
+Language = StrEnum("Language", {name: name for name in LANGUAGES})  # type: ignore[misc]
+Skill = StrEnum("Skill", {name: name for name in SKILLS})  # type: ignore[misc]
+
 SPAN = timedelta(days=7)
 LONGEST_SPAN = timedelta(days=366)
 MAX_DUTIES = 1_000
 
 
 class RosterIn(BaseModel):
-    """A rota; `around_the_clock` where it must have no gap."""
+    """A rota; `around_the_clock` where it must have no gap.
+
+    `seats` is how many may be on duty at once (any number where absent), `min_seats` how many must be; `languages` and
+    `skills` are asked of everybody, `sex` is preferred.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "division": "320706",
+                    "role": "responder",
+                    "around_the_clock": True,
+                    "title": "示例热线",
+                    "kind": "line-12356",
+                    "seats": 4,
+                    "min_seats": 2,
+                    "sex": "female",
+                    "languages": ["mandarin"],
+                    "skills": ["line-work"],
+                }
+            ]
+        },
+    )
 
     division: DivisionCode
     role: Name
     around_the_clock: bool = False
     title: str = Field("", max_length=64)
+    kind: Kind = Kind("line")
+    seats: int | None = Field(None, ge=1, le=1000)
+    min_seats: int = Field(1, ge=1, le=1000)
+    sex: Literal["male", "female"] | None = None
+    languages: list[Language] = Field([], max_length=len(LANGUAGES))
+    skills: list[Skill] = Field([], max_length=len(SKILLS))
+
+    def roster(self) -> commands.Roster:
+        told = self.model_dump(mode="json")
+        return commands.Roster(**{**told, "languages": tuple(told["languages"]), "skills": tuple(told["skills"])})
 
 
-class DutyIn(BaseModel):
-    volunteer_id: uuid.UUID
+_TIMES: dict[str, Any] = {"starts_at": "2026-12-01T08:00:00+08:00", "ends_at": "2026-12-01T16:00:00+08:00"}
+_DUTY: dict[str, Any] = {"volunteer_id": "01970d3b-0000-7000-8000-0000000000b1", **_TIMES}
+
+
+class TurnIn(BaseModel):
+    """When a turn begins and ends, with offsets."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_TIMES]})
+
     starts_at: Moment
     ends_at: Moment
 
@@ -60,20 +109,33 @@ class DutyIn(BaseModel):
         return Turn(_utc(self.starts_at), _utc(self.ends_at))
 
 
+class DutyIn(TurnIn):
+    """A turn of a volunteer."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_DUTY]})
+
+    volunteer_id: uuid.UUID
+
+
 class DutiesIn(BaseModel):
+    """Turns that are put on a roster together."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"duties": [_DUTY]}]})
+
     duties: list[DutyIn] = Field(min_length=1, max_length=MAX_DUTIES)
 
 
 def routes(app: FastAPI, database: Database, keys: Keys) -> None:
     @app.put("/v1/rosters/{name}")
     async def write_roster(name: RosterName, body: RosterIn, caller: Registrar) -> Document:
+        """Make a roster or change what it asks for; registrars only. Turns that are there already stay."""
         seen(caller, body.division)
 
         async def write(tx: Tx) -> Document:
             found = await store.roster(tx, name)
             if found is not None and not caller.sees(found["division"]):
                 raise NotAllowed("the name is taken; choose another")
-            document, _ = await commands.write_roster(tx, name, commands.Roster(**body.model_dump()))
+            document, _ = await commands.write_roster(tx, name, body.roster(), keys.policies.rosters.at(tx.now))
             return document
 
         return _roster(await database.transact(write))
@@ -82,21 +144,27 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
     async def list_rosters(
         caller: Reader, division: DivisionQuery = None, after: str | None = None, limit: Limit = 50
     ) -> Document:
+        """The rosters of a division; whoever reads what is no secret."""
         query = store.within(reach(caller, division))
         return paged([_roster(row) for row in await store.page(database, "rosters", query, after, limit)], limit)
 
     @app.get("/v1/rosters/{name}")
     async def read_roster(name: RosterName, caller: Reader) -> Document:
+        """One roster; the same readers."""
         return _roster(_visible(await database.get("rosters", name), caller))
 
     @app.post("/v1/rosters/{name}/duties", status_code=201)
     async def add_duties(name: RosterName, body: DutiesIn, caller: Registrar) -> Document:
-        """Put volunteers on duty, all turns or none."""
+        """Put volunteers on duty, all turns or none; registrars only. Nobody is notified.
+
+        409 tells by `reason` what stands against it: overlap, weekly_cap, quiet_hours, languages_missing,
+        skills_missing, seats_taken. `remarks` of a turn are wishes that it does not meet.
+        """
 
         async def add(tx: Tx) -> list[Document]:
             roster = _visible(await store.roster(tx, name), caller)
             turns = [(duty.volunteer_id, duty.turn()) for duty in body.duties]
-            return await commands.add_duties(tx, roster, turns, caller.division)
+            return await commands.add_duties(tx, roster, turns, caller.division, keys.policies)
 
         return {"items": [_duty(row) for row in await database.transact(add)]}
 
@@ -104,11 +172,26 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
     async def list_duties(name: RosterName, caller: Reader, start: From = None, end: To = None) -> Document:
         """The turns that touch a stretch of time."""
         _visible(await database.get("rosters", name), caller)
-        begin, finish = _span(start, end)
+        begin, finish = span_of(start, end)
         return {"items": [_duty(row) for row in await store.turns_on(database, name, begin, finish)]}
+
+    @app.patch("/v1/rosters/{name}/duties/{ident}")
+    async def move_duty(name: RosterName, ident: uuid.UUID, body: TurnIn, caller: Registrar) -> Document:
+        """Move a turn of the same person to another time, under the rules of a new one; registrars only."""
+
+        async def move(tx: Tx) -> Document:
+            roster = _visible(await store.roster(tx, name), caller)
+            duty = await store.duty(tx, ident)
+            if duty is None or duty["roster"] != name:
+                raise NotFound("there is no such turn of duty")
+            return await move_turn(tx, roster, duty, body.turn(), caller.division, keys.policies)
+
+        return _duty(await database.transact(move))
 
     @app.delete("/v1/rosters/{name}/duties/{ident}")
     async def withdraw_duty(name: RosterName, ident: uuid.UUID, caller: Registrar) -> Document:
+        """Take a turn back; asked again, nothing more happens. Registrars only."""
+
         async def withdraw(tx: Tx) -> Document:
             _visible(await store.roster(tx, name), caller)
             duty = await store.duty(tx, ident)
@@ -120,19 +203,39 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
     @app.get("/v1/rosters/{name}/gaps")
     async def list_gaps(name: RosterName, caller: Reader, start: From = None, end: To = None) -> Document:
-        """Where nobody is on duty on a 24-hour roster."""
+        """Where fewer than must be are on duty on a 24-hour roster, and the whole days covered too briefly.
+
+        Ahead as far as the policy says where no end is asked for. With 24 hours a day as policy each gap makes its day
+        too short; with 18 a line may close at night.
+        """
         roster = _visible(await database.get("rosters", name), caller)
         if not roster["around_the_clock"]:
             raise NotAllowed("the roster is not one that must be covered around the clock")
-        begin, finish = _span(start, end)
-        turns = [Turn(row["starts_at"], row["ends_at"]) for row in await store.turns_on(database, name, begin, finish)]
-        uncovered = [{"starts_at": gap.starts_at, "ends_at": gap.ends_at} for gap in gaps(turns, begin, finish)]
-        return {"from": begin, "to": finish, "gaps": uncovered}
+        line = keys.policies.rosters.at(now()).line
+        begin, finish = span_of(start, end, timedelta(days=line.days_ahead))
+        days = [whole for _, whole in days_of(begin, finish, LOCAL)]
+        first, last = days[0].starts_at, days[-1].ends_at
+        turns = [Turn(row["starts_at"], row["ends_at"]) for row in await store.turns_on(database, name, first, last)]
+        seats = _roster(roster)["min_seats"]
+        return {
+            "from": begin,
+            "to": finish,
+            "seats": seats,
+            "hours_a_day": line.hours_a_day,
+            "gaps": [
+                {"starts_at": gap.starts_at, "ends_at": gap.ends_at, "missing": gap.seats}
+                for gap in missing_seats(turns, begin, finish, seats)
+            ],
+            "short_days": [
+                {"day": short.day, "hours": round(short.covered / HOUR, 2)}
+                for short in short_days(turns, begin, finish, seats, line.hours_a_day, LOCAL)
+            ],
+        }
 
 
-def _span(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
+def span_of(start: datetime | None, end: datetime | None, span: timedelta = SPAN) -> tuple[datetime, datetime]:
     begin = _utc(start) if start else now()
-    finish = _utc(end) if end else begin + SPAN
+    finish = _utc(end) if end else begin + span
     if finish <= begin:
         raise Refused("bad_span", "`to` must be later than `from`", "to")
     if finish - begin > LONGEST_SPAN:
@@ -151,7 +254,8 @@ def _visible(found: Document | None, caller: Caller) -> Document:
 
 
 def _roster(row: Document) -> Document:
-    return {"id": row["_id"], "name": row["_id"], **{key: value for key, value in row.items() if key != "_id"}}
+    shown = {key: value for key, value in {**store.ROSTER_LATER, **row}.items() if key not in ("_id", "turns")}
+    return {"id": row["_id"], "name": row["_id"], **shown}
 
 
 def _duty(row: Document) -> Document:

@@ -11,6 +11,7 @@ from chassis.tx import Document, Tx
 from contracts.registry import VolunteerRegistered
 from services.registry import store
 from services.registry.commands.duty import withdraw_duty
+from services.registry.commands.providers import forget_identity
 from services.registry.domain.consents import waits_for
 from services.registry.domain.people import OPEN, Registration
 from services.registry.domain.people_dates import birth_year, born, minor_until, settled, trainings_told
@@ -121,6 +122,7 @@ async def erase_volunteer(tx: Tx, keys: Keys, document: Document) -> Document:
     tx.put("volunteers", erased)
     tell_volunteer(tx, erased)
     await stand_down(tx, ident)
+    await forget_identity(tx, ident)
     return erased
 
 

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.registry.store import core, coverage, people, places
+from services.registry.store import (
+    core,
+    coverage,
+    library,
+    people,
+    people_search,
+    places,
+    qualifications,
+    recruitment,
+    rosters,
+    service_records,
+    teams,
+    trainings,
+)
 from services.registry.store.core import (
     PORTION,
+    ROSTER_LATER,
     children,
     codes_under,
     division,
@@ -44,12 +58,30 @@ from services.registry.store.people import (
     with_traits,
 )
 
-PARTS = (core, people, places, coverage)
-COLLECTIONS: dict[str, list[Any]] = {name: indexes for part in PARTS for name, indexes in part.COLLECTIONS.items()}
+PARTS = (
+    core,
+    people,
+    places,
+    coverage,
+    rosters,
+    people_search,
+    library,
+    recruitment,
+    service_records,
+    qualifications,
+    trainings,
+    teams,
+)
+COLLECTIONS: dict[str, list[Any]] = {
+    name: [one for part in PARTS for one in part.COLLECTIONS.get(name, ())]
+    for part in PARTS
+    for name in part.COLLECTIONS
+}
 
 __all__ = [
     "COLLECTIONS",
     "PORTION",
+    "ROSTER_LATER",
     "active_volunteers",
     "children",
     "codes_under",

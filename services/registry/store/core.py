@@ -93,8 +93,21 @@ async def organisations_by_key(tx: Tx, keys: Collection[str]) -> dict[str, Docum
 # Duty
 
 
+ROSTER_LATER: Document = {
+    "kind": "line",
+    "seats": None,
+    "min_seats": 1,
+    "sex": None,
+    "languages": [],
+    "skills": [],
+    "turns": 0,
+}
+"""What rosters lack that were written before these fields were."""
+
+
 async def roster(tx: Tx, name: str) -> Document | None:
-    return await tx.get("rosters", name)
+    found = await tx.get("rosters", name)
+    return None if found is None else {**ROSTER_LATER, **found}
 
 
 async def duty(tx: Tx, ident: uuid.UUID) -> Document | None:

@@ -50,6 +50,10 @@ LATER: Document = {
     "phone_key": "",
     "name_key": "",
     "employer_key": "",
+    "rota": None,
+    "languages": [],
+    "skills": [],
+    "free_blocks": [],
 }
 """What entries lack that were written before these fields were; its hashes come with the next writing."""
 

@@ -548,7 +548,7 @@ async def test_an_officer_at_a_hop_needs_the_division(world: World, client: http
 async def test_who_receives_and_does_nothing_does_not_hold_it_for_ever(world: World, client: httpx.AsyncClient) -> None:
     """Nobody may follow up, and no officer was called: the teacher's receipt is not the end of it."""
     await a_school(world)
-    said = {**MODERATE, "consent_to_follow_up": "no", "setting": "school", "organisation_id": SCHOOL}
+    said: dict[str, Any] = {**MODERATE, "consent_to_follow_up": "no", "setting": "school", "organisation_id": SCHOOL}
     key = (await world.flag(caller=person(), **said))["_id"]
     assert (await world.case(key))["acknowledgement"]["state"] == "chain"
     await ok(client, key, "receive", token(world, "class_teacher"))
@@ -568,7 +568,7 @@ async def test_who_receives_and_does_nothing_does_not_hold_it_for_ever(world: Wo
 
 async def test_once_an_officer_has_the_case_nobody_holds_it_too_long(world: World, client: httpx.AsyncClient) -> None:
     await a_school(world)
-    said = {**MODERATE, "consent_to_follow_up": "no", "setting": "school", "organisation_id": SCHOOL}
+    said: dict[str, Any] = {**MODERATE, "consent_to_follow_up": "no", "setting": "school", "organisation_id": SCHOOL}
     key = (await world.flag(caller=person(), **said))["_id"]
     await ok(client, key, "receive", token(world, "class_teacher"))
     await ok(client, key, "pass-on", token(world, "class_teacher"))
@@ -604,6 +604,6 @@ async def test_an_institution_reads_its_hops_however_many_referrals_it_has_dealt
     for number in range(2, 5):
         other = (await world.flag(caller=person(number), **HIGH))["_id"]
         await world.refer(other)
-        await world.do(lambda tx, other=other: commands.cancel_referral(other, "不再需要", SUPERVISOR, tx))
+        await world.do(partial(commands.cancel_referral, other, "不再需要", SUPERVISOR))
     doctor = token(world, "receiver", organisation=str(HOSPITAL))
     assert [row["case_id"] for row in await hops(client, doctor)] == [str(key)]

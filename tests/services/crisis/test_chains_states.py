@@ -169,9 +169,9 @@ class ChainsAtWork(RuleBasedStateMachine):
             if case["tier"] in ("high", "imminent"):
                 assert case["acknowledgement"]["state"] != "chain", "what cannot wait is with the line"
             if chain is not None:
-                held = [hop for hop in chain["hops"] if HopState(hop["state"]) in chains.HELD]
-                assert len(held) <= 1
-                assert all(hop["received_by"] and hop["received_at"] for hop in held)
+                holding = [hop for hop in chain["hops"] if HopState(hop["state"]) in chains.HELD]
+                assert len(holding) <= 1
+                assert all(hop["received_by"] and hop["received_at"] for hop in holding)
 
     @invariant()
     def each_receipt_has_a_name_and_follows_a_call(self) -> None:

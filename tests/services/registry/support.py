@@ -24,6 +24,7 @@ from services.registry.api import routes
 from services.registry.imports import load_divisions
 from services.registry.keys import Keys
 from services.registry.store import COLLECTIONS
+from tests.support.emptied import make_empty
 from tests.support.servers import open_database
 
 TREE = [
@@ -68,10 +69,10 @@ class Registry:
 
 
 @pytest.fixture
-async def registry(mongod: str, database_name: str, tmp_path: Path) -> AsyncIterator[Registry]:
+async def registry(mongod: str, tmp_path: Path) -> AsyncIterator[Registry]:
     """A registry that knows the tree above and nothing else, its outbox empty."""
-    database = open_database(mongod, "registry", database_name)
-    await database.prepare(COLLECTIONS, 30)
+    database = open_database(mongod, "registry", "test_registry")
+    await make_empty(database, mongod, COLLECTIONS)
     await load_divisions(database, TREE)
     await database.clear("outbox")
     master = tmp_path / "master.key"

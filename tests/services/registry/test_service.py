@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chassis.settings import Settings
+from contracts.matching import OfferAccepted
 from services.registry.app import blueprint
 from services.registry.store import COLLECTIONS
 
@@ -24,9 +25,9 @@ def settings(tmp_path: Path, master_key: str | None) -> Settings:
     )
 
 
-def test_the_registry_consumes_nothing_and_prepares_its_collections(tmp_path: Path) -> None:
+def test_the_registry_hears_of_taken_calls_and_prepares_its_collections(tmp_path: Path) -> None:
     made = blueprint(settings(tmp_path, base64.b64encode(os.urandom(32)).decode()))
-    assert made.handles == ()
+    assert [handles.event for handles in made.handles] == [OfferAccepted]
     assert made.collections == COLLECTIONS
     assert "person_keys" in made.collections
 

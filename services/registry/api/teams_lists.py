@@ -1,0 +1,73 @@
+"""What the lists of teams and their kin share: codes that are asked for, an order, and a cursor that fits it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from collections.abc import Callable, Collection
+from typing import Annotated, Any
+
+from fastapi import Query
+
+from chassis.auth import Caller
+from chassis.db import Database
+from chassis.errors import NotFound, Refused
+from chassis.tx import Document
+from services.registry.store import teams as kept
+
+CodeQuery = Annotated[str | None, Query(max_length=64)]
+Cursor = Annotated[str | None, Query(max_length=800, description="`next` of the page before.")]
+Day = Annotated[str | None, Query(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+
+
+def known(field: str, value: str | None, words: Collection[str]) -> None:
+    """Raises `Refused` for a code that the list does not have."""
+    if value is not None and value not in words:
+        raise Refused("unknown_code", f"not one of {', '.join(words)}", field)
+
+
+def visible(found: Document | None, caller: Caller) -> Document:
+    """What was found, unless it lies outside the caller's division: then it does not exist for the caller."""
+    if found is None or not caller.sees(found["division"]):
+        raise NotFound("there is nothing of this id")
+    return found
+
+
+def shown(row: Document, *hidden: str) -> Document:
+    """A document as answers show it."""
+    return {"id": row["_id"], **{name: value for name, value in row.items() if name not in ("_id", *hidden)}}
+
+
+async def listed(
+    database: Database,
+    collection: str,
+    query: Document,
+    sort: str,
+    after: str | None,
+    limit: int,
+    show: Callable[[Document], Document] = shown,
+) -> Document:
+    """A page in the order asked for (`-` before a field turns it round), with `next` where there may be more."""
+    field, descending = sort.removeprefix("-"), sort.startswith("-")
+    rows = await kept.sorted_page(database, collection, query, field, descending, _cursor(after, field), limit)
+    following = _next(rows[-1], field) if len(rows) == limit else None
+    return {"items": [show(row) for row in rows], "next": following}
+
+
+def _next(last: Document, field: str) -> str:
+    value = None if field == "id" else last[field]
+    return base64.urlsafe_b64encode(json.dumps([field, value, str(last["_id"])]).encode()).decode()
+
+
+def _cursor(after: str | None, field: str) -> tuple[Any, uuid.UUID] | None:
+    if after is None:
+        return None
+    try:
+        of, value, ident = json.loads(base64.b64decode(after.encode("ascii"), b"-_", validate=True))
+        if of != field or not isinstance(value, str | None) or (value is None) != (field == "id"):
+            raise ValueError("of another order")
+        (value or "").encode()  # half a surrogate pair is no text that the database takes
+        return value, uuid.UUID(ident)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise Refused("bad_cursor", "`after` must be the `next` of a page in the same order", "after") from error

@@ -1,0 +1,56 @@
+"""Calls that volunteers took, as matching tells them: each is closed with hours, or called off."""
+
+from __future__ import annotations
+
+from chassis.errors import NotAllowed
+from chassis.tx import Document, Tx
+from contracts.matching import OfferAccepted
+from contracts.registry import ServiceAssigned
+from services.registry.domain.service_records_assignments import State, allows
+from services.registry.store import service_records as kept
+
+
+async def open_assignment(event: OfferAccepted, tx: Tx) -> None:
+    """The responder took the call; an offer is accepted once."""
+    if await kept.assignment(tx, event.offer_id) is not None:
+        return
+    _write(
+        tx,
+        {
+            "_id": event.offer_id,
+            "revision": 0,
+            "volunteer_id": event.responder_id,
+            "division": event.division,
+            "accepted_at": event.occurred_at,
+            "state": State.open.value,
+            "record_id": None,
+            "closed_by": None,
+        },
+    )
+
+
+def close_assignment(tx: Tx, assignment: Document, to: State, by: str, record_id: object = None) -> Document:
+    """The hours are written down, or there were none; the same again changes nothing."""
+    present = State(assignment["state"])
+    if present is to and assignment["record_id"] == record_id:
+        return assignment
+    if not allows(present, to):
+        raise NotAllowed(f"这次派单已是 {present.value}")
+    return _write(tx, {**assignment, "state": to.value, "record_id": record_id, "closed_by": by})
+
+
+def _write(tx: Tx, before: Document) -> Document:
+    document = {**before, "revision": before["revision"] + 1}
+    tx.put("service_assignments", document)
+    tx.emit(
+        ServiceAssigned(
+            **tx.stamp(document["division"]),
+            assignment_id=document["_id"],
+            revision=document["revision"],
+            volunteer_id=document["volunteer_id"],
+            division=document["division"],
+            state=document["state"],
+            record_id=document["record_id"],
+        )
+    )
+    return document

@@ -1,0 +1,18 @@
+"""What the registry does with what others tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chassis.tx import Tx
+from contracts.matching import OfferAccepted
+from services.registry.commands.service_records_assignments import open_assignment
+
+
+async def load_assignments(events: Sequence[OfferAccepted], tx: Tx) -> None:
+    await tx.load("service_assignments", [event.offer_id for event in events])
+
+
+async def await_hours(event: OfferAccepted, tx: Tx) -> None:
+    """A volunteer took a call: it waits for its hours in the organiser's list."""
+    await open_assignment(event, tx)

@@ -1,0 +1,109 @@
+"""Turns, swaps, hand-over notes and calendar links: the queries.
+
+`duties` also holds `remarks` (wishes that a turn does not meet), `changed_at` and, for a turn that came by a swap,
+`swap_id`. `swaps`: `{_id, revision, state, division, roster, duty_id, from_id, to_id, return_duty_id, made, offered_at,
+changed_at}`. `hand_overs`: by the turn's id, `{revision, roster, division, volunteer_id, starts_at, sealed,
+written_at}`, sealed under the writer's key. `calendar_links`: by the person's id, `{secret (a hash), revision,
+made_at}`; the secret itself is kept nowhere.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from chassis.db import Database, index
+from chassis.tx import Document, Tx
+from services.registry.domain.duty import LONGEST
+from services.registry.store.core import within
+
+COLLECTIONS: dict[str, list[Any]] = {
+    "swaps": [index("division"), index("from_id"), index("to_id"), index("duty_id")],
+    "hand_overs": [index("roster", "starts_at")],
+    "calendar_links": [index("secret", unique=True)],
+}
+
+
+async def turns_between(tx: Tx, name: str, start: datetime, end: datetime) -> list[Document]:
+    """The turns on a roster that touch [start, end), what this transaction wrote included."""
+    query = {"roster": name, "active": True, "starts_at": {"$gt": start - LONGEST, "$lt": end}}
+    return await tx.find("duties", {**query, "ends_at": {"$gt": start}})
+
+
+async def turn_after(tx: Tx, duty: Document) -> Document | None:
+    """The next turn on the same roster: the first that begins later and ends later, of whoever it is."""
+    query = {
+        "roster": duty["roster"],
+        "active": True,
+        "starts_at": {"$gt": duty["starts_at"]},
+        "ends_at": {"$gt": duty["ends_at"]},
+    }
+    found = await tx.find("duties", query, sort=[("starts_at", 1), ("_id", 1)], limit=1)
+    return found[0] if found else None
+
+
+async def turns_at(tx: Tx, name: str, moment: datetime) -> list[Document]:
+    """The turns on a roster that begin at a moment."""
+    return await tx.find("duties", {"roster": name, "active": True, "starts_at": moment})
+
+
+async def turns_for_calendar(tx: Tx, volunteer: uuid.UUID, start: datetime, end: datetime, most: int) -> list[Document]:
+    """A person's turns that begin in [start, end), withdrawn ones too; the nearest to the end where there are more."""
+    query = {"volunteer_id": volunteer, "starts_at": {"$gte": start, "$lt": end}}
+    found = await tx.find("duties", query, sort=[("starts_at", -1), ("_id", -1)], limit=most)
+    return found[::-1]
+
+
+async def busy_among(database: Database, volunteers: list[uuid.UUID], start: datetime, end: datetime) -> set[uuid.UUID]:
+    """Those of the people who are on duty at some time in [start, end)."""
+    query = {
+        "volunteer_id": {"$in": volunteers},
+        "starts_at": {"$gt": start - LONGEST - timedelta(milliseconds=1), "$lt": end},
+        "ends_at": {"$gt": start},
+        "active": True,
+    }
+    return {row["volunteer_id"] for row in await database.find("duties", query)}
+
+
+# Swaps
+
+
+async def swap(tx: Tx, ident: uuid.UUID) -> Document | None:
+    return await tx.get("swaps", ident)
+
+
+async def open_swap_of(tx: Tx, duty: uuid.UUID) -> Document | None:
+    found = await tx.find("swaps", {"duty_id": duty, "state": "offered"}, limit=1)
+    return found[0] if found else None
+
+
+def swaps_wanted(division: str, person: uuid.UUID | None, state: str | None) -> Document:
+    """The swaps of a division, or those that a person has a part in."""
+    wanted = within(division) if person is None else {"$or": [{"from_id": person}, {"to_id": person}]}
+    return {**wanted, **({"state": state} if state else {})}
+
+
+# Hand-over
+
+
+async def hand_over(tx: Tx, duty: uuid.UUID) -> Document | None:
+    return await tx.get("hand_overs", duty)
+
+
+async def hand_overs_on(database: Database, name: str, start: datetime, end: datetime, limit: int) -> list[Document]:
+    """Which turns of a roster that begin in [start, end) left a note, the latest first."""
+    query = {"roster": name, "starts_at": {"$gte": start, "$lt": end}}
+    return await database.find("hand_overs", query, sort=[("starts_at", -1)], limit=limit)
+
+
+# Calendar links
+
+
+async def calendar_link(tx: Tx, volunteer: uuid.UUID) -> Document | None:
+    return await tx.get("calendar_links", volunteer)
+
+
+async def link_with(tx: Tx, secret: str) -> Document | None:
+    found = await tx.find("calendar_links", {"secret": secret}, limit=1)
+    return found[0] if found else None
