@@ -15,6 +15,7 @@ from xinqiao.secrets import Secrets
 FLAGS = 60
 CHANGING = {
     "at",
+    "window_until",
     "opened_at",
     "due_at",
     "since",
@@ -56,7 +57,7 @@ def _contents(trial: Trial) -> dict[str, list[Any]]:
     return {
         "cases": [_settled(case) for case in cases],
         "plans": [_settled(plans.get(case["_id"])) for case in cases],
-        "timers": sorted(timer["kind"] for timer in trial.database["timers"].find()),
+        "timers": sorted(timer["kind"] for timer in trial.database["timers"].find({"kind": {"$ne": "registers"}})),
         "claims": sorted((claim["_id"], claim["digest"]) for claim in trial.database["claims"].find()),
     }
 

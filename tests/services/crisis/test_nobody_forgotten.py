@@ -164,14 +164,14 @@ async def test_a_case_that_was_acknowledged_and_has_no_contact_to_come_is_put_be
 
 async def test_a_referral_that_ends_leaves_nobody_without_a_next_step(world: World) -> None:
     """While it was under way the institution was the next step; then a person says what comes."""
-    key = (await world.flag(caller=person(), **{**LOW, "consent_to_follow_up": "no"}))["_id"]
+    key = (await world.flag(caller=person(), **{**LOW, "consent_to_follow_up": "unknown"}))["_id"]
     referral = await world.refer(key)
     await world.acknowledge(key)
     assert (await world.case(key))["decisions_needed"] == []
     for state in (ReferralState.received, ReferralState.accepted, ReferralState.attended, ReferralState.completed):
         await world.answer(referral, state)
     assert (await world.case(key))["decisions_needed"] == ["follow_up_plan_ended"]
-    other = (await world.flag(caller=person(2), **{**LOW, "consent_to_follow_up": "no"}))["_id"]
+    other = (await world.flag(caller=person(2), **{**LOW, "consent_to_follow_up": "unknown"}))["_id"]
     await world.refer(other)
     await world.acknowledge(other)
     await world.do(lambda tx: commands.cancel_referral(other, "不再需要", SUPERVISOR, tx))

@@ -83,11 +83,11 @@ async def _step(
         times = {"starts_at": at(start), "ends_at": at(start + length)}
         return (await client.patch(where, json=times)).status_code
     theirs = [row for row in rows if str(row["volunteer_id"]) == person]
-    body: dict[str, Any] = {"duty_id": str(chosen["_id"]), "to_id": person}
+    offer: dict[str, Any] = {"duty_id": str(chosen["_id"]), "to_id": person}
     if theirs and length % 2:
-        body["return_duty_id"] = str(theirs[0]["_id"])
+        offer["return_duty_id"] = str(theirs[0]["_id"])
     ident = uuid.uuid4()
-    offered = await client.put(f"/v1/swaps/{ident}", json=body)
+    offered = await client.put(f"/v1/swaps/{ident}", json=offer)
     if offered.status_code != 200:
         return offered.status_code
     accepted = await client.post(f"/v1/swaps/{ident}/accept")
