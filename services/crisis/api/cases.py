@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from prometheus_client import Histogram
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from chassis.clock import now
 from chassis.tx import Document
@@ -49,16 +49,27 @@ def _place(cursor: str) -> tuple[int, datetime, UUID]:
 
 
 class ToTier(Body):
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"tier": "high", "reason": "通话中说到今晚的计划"}]}
+    )
+
     tier: Tier
     reason: Reason
 
 
 class CallEmergency(Body):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"service": "ambulance_120"}]})
+
     id: UUID | None = Field(None, description="An id of the caller's own: sent again it is the same call.")
     service: EmergencyService
 
 
 class Close(Body):
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"outcome": "risk_reduced", "reason": "两次随访平稳，已在治疗"}]},
+    )
+
     outcome: CaseOutcome
     reason: Reason
 

@@ -33,6 +33,10 @@ class Body(BaseModel):
 
 
 class WithReason(Body):
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"reason": "与本人通话后，值班会商决定"}]}
+    )
+
     reason: Reason
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import jsonschema
 import pytest
 
 from chassis.clock import new_id
@@ -407,3 +408,21 @@ async def test_every_route_needs_a_token_and_a_role(client: httpx.AsyncClient, w
         for method in methods:
             is_problem(await client.request(method, address), 401)
             is_problem(await client.request(method, address, headers=world.keys.token()), 403)
+
+
+async def test_every_body_has_an_example_that_its_schema_takes(client: httpx.AsyncClient) -> None:
+    description = (await client.get("/openapi.json")).json()
+    lacking = []
+    for path, methods in description["paths"].items():
+        for method, operation in methods.items():
+            for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+                name = content["schema"].get("$ref", "").rpartition("/")[2]
+                if kind != "application/json" or not name:
+                    continue
+                schema = description["components"]["schemas"][name]
+                examples = schema.get("examples") or []
+                lacking += [] if examples else [f"{method} {path}"]
+                whole = {**schema, "components": description["components"]}
+                for example in examples:
+                    jsonschema.validate(example, whole)
+    assert lacking == []
