@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from typing import TYPE_CHECKING, Any, cast
 
 from contracts.hotline import Way
+
+if TYPE_CHECKING:  # 12 MB that only who takes something down needs: brought when the first answers are read
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
 SHIPPED = Path(__file__).parent.parent / "forms"
 
@@ -51,7 +53,14 @@ class Form:
     version: str
     title: str
     schema: Mapping[str, Any]
-    validator: Draft202012Validator
+
+    @cached_property
+    def validator(self) -> Draft202012Validator:
+        """Raises `SchemaError` for a form that is no JSON Schema."""
+        from jsonschema import Draft202012Validator
+
+        Draft202012Validator.check_schema(self.schema)
+        return Draft202012Validator(self.schema)
 
 
 class Wrong(ValueError):
@@ -86,10 +95,9 @@ def load_forms(folder: Path = SHIPPED) -> Forms:
         way, _, version = path.name.removesuffix(".json").partition(".")
         try:
             schema = json.loads(path.read_text(encoding="utf-8"))
-            Draft202012Validator.check_schema(schema)
             if missing := [question for question in SUICIDE if question not in schema["properties"]]:
                 raise ValueError(f"it does not ask {', '.join(missing)}")
-            found.append(Form(Way(way), version, schema["title"], schema, Draft202012Validator(schema)))
+            found.append(Form(Way(way), version, schema["title"], schema))
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path}: {error}") from error
     return Forms(found)

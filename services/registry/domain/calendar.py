@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Event
-
 from services.registry.domain.duty import Turn
 
 
@@ -27,6 +25,8 @@ class Entry:
 
 def feed(entries: Iterable[Entry], zone: ZoneInfo) -> bytes:
     """The calendar, the same bytes for the same turns; times are local, with their zone defined in it."""
+    from icalendar import Calendar, Event  # brought with the first calendar that is asked for
+
     calendar = Calendar()
     calendar.add("prodid", "-//Xinqiao//Duty//ZH")
     calendar.add("version", "2.0")

@@ -533,3 +533,8 @@ async def test_whatever_is_posted_is_taken_with_its_flag_or_refused_by_its_field
         assert answer.status_code in (403, 422), answer.text
         assert answer.json()["field"].startswith("body")
         assert flags == []
+
+
+def test_every_form_that_ships_is_a_json_schema() -> None:
+    for form in FORMS.newest():
+        assert form.validator.is_valid({}) is False, "a form asks for something"
