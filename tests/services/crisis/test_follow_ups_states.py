@@ -260,8 +260,8 @@ def test_a_follow_up_keeps_its_promises_whatever_happens(mongod: str) -> None:
     run_state_machine_as_test(
         FollowUpsAtWork,
         settings=settings(
-            max_examples=8,
-            stateful_step_count=25,
+            max_examples=5,
+            stateful_step_count=12,
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
