@@ -101,7 +101,7 @@ class FollowUpsAtWork(RuleBasedStateMachine):
         if case["_id"] not in self.known:
             self.known.append(case["_id"])
 
-    @rule(hours=st.sampled_from([1, 4, 26, 24 * 8, 24 * 40]))
+    @rule(hours=st.sampled_from([1, 4, 26, 24 * 2]))
     def time_passes(self, hours: int) -> None:
         self.wait(self.world.pass_time(timedelta(hours=hours)))
 
