@@ -91,7 +91,7 @@ class NatsServer(Server):
 
     def command(self) -> list[str]:
         path = self.folder / "nats.conf"
-        store = f'{{ store_dir: "{self.folder}/js", sync_interval: always }}'
+        store = f'{{ store_dir: "{self.folder}/js", max_file_store: 64GB, sync_interval: always }}'
         path.write_text(self.configuration or f'host: "127.0.0.1"\nport: {self.port}\njetstream {store}\n')
         return [nats_server_path(), "-c", str(path)]
 

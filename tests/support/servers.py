@@ -54,9 +54,10 @@ def nats_server() -> Iterator[str]:
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "nats.conf")
-        config.write_text(
-            f'host: "127.0.0.1"\nport: {port}\njetstream {{ store_dir: "{folder}/js", sync_interval: always }}\n'
-        )
+        # Streams reserve what they may hold; left to itself the broker would offer three quarters of the disk's free
+        # space, and refuse to make streams on a machine that is nearly full.
+        store = f'store_dir: "{folder}/js", max_file_store: 64GB, sync_interval: always'
+        config.write_text(f'host: "127.0.0.1"\nport: {port}\njetstream {{ {store} }}\n')
         with Path(folder, "log").open("wb") as log:
             child = subprocess.Popen([nats_server_path(), "-c", str(config)], stdout=log, stderr=log)
         try:
