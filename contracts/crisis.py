@@ -6,12 +6,11 @@ import uuid
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import Field, Strict, StringConstraints
+from pydantic import Field, Strict
 
 from contracts.base import Channel, Count, DivisionCode, Event, FineDivision, Instant, Name, Tier, YesOrNo
 from contracts.hotline import Setting, Way
-
-PolicyVersion = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+from contracts.policies import PolicyVersion
 
 
 class CaseOpened(Event):

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from chassis.sealing import Envelope, PersonKeys, keyed_hash, read_master_key
+from contracts.policies import Versions
 from services.crisis.domain.campaigns_policy import CampaignPolicy
 from services.crisis.domain.chains_policy import ChainsPolicy, ConcernsPolicy
 from services.crisis.domain.forms import Forms, load_forms
@@ -23,7 +24,7 @@ from services.crisis.domain.records import RecordsPolicy
 from services.crisis.domain.referrals_policy import ReferralRules
 from services.crisis.domain.shifts_policy import ShiftPolicy
 from services.crisis.domain.tree_hole import TreeHolePolicy
-from services.crisis.domain.versions import Versions, load_versions
+from services.crisis.domain.versions import load_versions
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from chassis.policies import Versions, load_versions
+from contracts.policies import Versions, load_versions
 from services.registry.domain.coverage import CoveragePolicy
 from services.registry.domain.gate import GatePolicy
 from services.registry.domain.insurance import InsurancePolicy

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from contracts.crisis import CampaignKind, ProgrammeKind
 from contracts.crisis import ScreeningRoute as Route
 from contracts.hotline import Setting
+from contracts.policies import PolicyPart, Source, Versioned
 from services.crisis.domain.campaign import Service
-from services.crisis.domain.versions import PolicyPart, Source, Versioned
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]

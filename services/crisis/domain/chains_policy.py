@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from contracts.base import Name, Tier
 from contracts.hotline import Setting
+from contracts.policies import PolicyPart, Source, Versioned
 from services.crisis.domain.policy import Minutes, each_tier
-from services.crisis.domain.versions import PolicyPart, Source, Versioned
 
 
 class Hop(PolicyPart):

@@ -10,9 +10,9 @@ from pydantic import AfterValidator, Field
 from contracts.base import Name
 from contracts.crisis import EmergencyLevel
 from contracts.hotline import HotlineLevel, ItemId
+from contracts.policies import PolicyPart, Source, Versioned
 from services.crisis.domain.incidents import Exposure
 from services.crisis.domain.policy import Minutes, Step
-from services.crisis.domain.versions import PolicyPart, Source, Versioned
 
 T = TypeVar("T")
 

@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from contracts.base import Tier
+from contracts.policies import PolicyPart, Source, Versioned
 from services.crisis.domain.policy import Step
-from services.crisis.domain.versions import PolicyPart, Source, Versioned
 
 
 class Consent(PolicyPart):

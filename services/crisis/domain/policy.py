@@ -11,9 +11,10 @@ from pydantic import AfterValidator, Field, model_validator
 from contracts.base import Answer, Name, Tier
 from contracts.base import Unanswered as NoRating
 from contracts.hotline import RiskFlagged
+from contracts.policies import PolicyPart, Source, Versioned, Versions
 from services.crisis.domain.follow_up import Ground, Rules
 from services.crisis.domain.follow_up import Hours as TimesOfDay
-from services.crisis.domain.versions import PolicyPart, Source, Versioned, Versions, load_versions
+from services.crisis.domain.versions import load_versions
 from services.crisis.domain.window import readable
 
 T = TypeVar("T")

@@ -14,11 +14,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from contracts.base import Answer, Name, Tier
 from contracts.crisis import ProgrammeGround, ProgrammeKind
+from contracts.policies import PolicyPart, Source, Versioned
 from services.crisis.domain import follow_up
 from services.crisis.domain.follow_up import Contact, Outcome, Report
 from services.crisis.domain.policy import Attempts
 from services.crisis.domain.tiering import Finding
-from services.crisis.domain.versions import PolicyPart, Source, Versioned
 
 Programme = ProgrammeKind
 Ground = ProgrammeGround

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from contracts.base import Tier
+from contracts.policies import PolicyPart, Source, Versioned
 from contracts.registry import OrganisationKind
 from services.crisis.domain.codes import MarkKind
 from services.crisis.domain.policy import Hours, each_tier
-from services.crisis.domain.versions import PolicyPart, Source, Versioned
 
 
 class RaiseRule(PolicyPart):

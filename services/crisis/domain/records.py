@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from services.crisis.domain.versions import PolicyPart, Source, Versioned
+from contracts.policies import PolicyPart, Source, Versioned
 
 Days = Annotated[int, Field(gt=0, le=100 * 366)]
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from contracts.base import Tier
-from services.crisis.domain.versions import PolicyPart, Source, Versioned
+from contracts.policies import PolicyPart, Source, Versioned
 
 Minutes = Annotated[int, Field(gt=0, le=366 * 24 * 60)]
 Hours = Annotated[int, Field(gt=0, le=366 * 24)]

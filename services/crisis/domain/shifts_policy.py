@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from contracts.crisis import CallOutKind
+from contracts.policies import PolicyPart, Source, Versioned
 from services.crisis.domain.hotlines import Category, LineChannel, LineService, OperatorKind, Population, Qualification
 from services.crisis.domain.shifts import ShiftRole
-from services.crisis.domain.versions import PolicyPart, Source, Versioned
 
 
 def _descending(hours: tuple[int, ...]) -> tuple[int, ...]:

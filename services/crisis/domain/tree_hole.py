@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from services.crisis.domain.versions import PolicyPart, Source, Versioned
+from contracts.policies import PolicyPart, Source, Versioned
 
 
 class PostState(StrEnum):

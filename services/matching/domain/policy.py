@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from contracts.base import Tier
+from contracts.policies import PolicyPart, Source, Versioned, Versions, load_versions
 
 SHIPPED = Path(__file__).parent.parent / "policies"
 
-Source = Annotated[str, Field(min_length=5)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Digits = Literal[2, 4, 6, 9, 12]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Training(_Part):
+class Training(PolicyPart):
     required: bool
     source: Source
 
 
-class Who(_Part):
+class Who(PolicyPart):
     """One of the person types (附件1, 1-8) or one of the qualifications (附件4, 1-6) is enough."""
 
     person_types: frozenset[Annotated[int, Field(ge=1, le=8)]]
@@ -47,7 +41,7 @@ class TierRule(Who):
     answer_source: Source
 
 
-class Area(_Part):
+class Area(PolicyPart):
     """The lengths of the division code by which the area widens, the nearest first."""
 
     digits: tuple[Digits, ...] = Field(min_length=1)
@@ -60,16 +54,14 @@ class Area(_Part):
         return self
 
 
-class Waiting(_Part):
+class Waiting(PolicyPart):
     look_seconds: Seconds
     source: Source
 
 
-class Policy(_Part):
+class Policy(Versioned):
     """One version of the policy."""
 
-    version: Annotated[str, Field(min_length=1, max_length=64)]
-    in_force_from: AwareDatetime
     training: Training
     tiers: dict[Tier, TierRule]
     minors: Who
@@ -91,30 +83,9 @@ class Policy(_Part):
         return timedelta(seconds=self.tiers[tier].answer_seconds)
 
 
-class Policies:
-    """All versions known; the newest in force decides."""
-
-    def __init__(self, policies: Iterable[Policy]) -> None:
-        self._policies = sorted(policies, key=lambda policy: policy.in_force_from, reverse=True)
-        if not self._policies:
-            raise ValueError("there is no policy")
-
-    def at(self, moment: datetime) -> Policy:
-        """The policy in force; before the first one, the first one, for a request must not be lost for that."""
-        return next((policy for policy in self._policies if policy.in_force_from <= moment), self._policies[-1])
+Policies = Versions[Policy]
 
 
 def load_policies(folder: Path | None = None) -> Policies:
-    """Read the policy files that ship, and those of `folder`, which come first where the version is the same.
-
-    Raises `ValueError` that names the file and the place in it.
-    """
-    found: dict[str, Policy] = {}
-    for place in (SHIPPED, folder):
-        for path in sorted(place.glob("*.toml")) if place else []:
-            try:
-                policy = Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-            except ValueError as error:
-                raise ValueError(f"{path}: {error}") from error
-            found[policy.version] = policy
-    return Policies(found.values())
+    """The policies that ship, and those of `folder`; see `load_versions`."""
+    return load_versions(Policy, SHIPPED, folder)

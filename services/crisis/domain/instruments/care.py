@@ -11,9 +11,9 @@ from pydantic import Field, StringConstraints
 from contracts.base import Name, Tier
 from contracts.crisis import ScreeningRoute as Route
 from contracts.crisis import ScreeningTier as CareTier
+from contracts.policies import PolicyPart, Source, Versioned
 from services.crisis.domain.instruments.definition import Code, Label
 from services.crisis.domain.instruments.scoring import Result
-from services.crisis.domain.versions import PolicyPart, Source, Versioned
 
 Text = Annotated[str, StringConstraints(min_length=10, max_length=2000)]
 

@@ -14,7 +14,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from contracts.base import Answer, Name
 from contracts.hotline import ItemId
-from services.crisis.domain.versions import PolicyPart, Source
+from contracts.policies import PolicyPart, Source
 from services.crisis.domain.window import readable
 
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]

@@ -1,4 +1,4 @@
-"""Policies that a district may set: versioned TOML files, the shipped ones and a district's own.
+"""The form of a policy: versioned TOML files that a district may set, each number beside its source.
 
 A part of a service has a folder of its own, with a file for each version; what was decided names the version that it
 was decided under.
@@ -10,18 +10,27 @@ import tomllib
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Annotated, Generic, TypeVar
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+PolicyVersion = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+Source = Annotated[str, Field(min_length=5)]
+"""Where a number comes from; a number without a published source says so."""
 
 
-class Versioned(Protocol):
-    """One version of a policy."""
+class PolicyPart(BaseModel):
+    """A table of a policy; a field that is not known is refused by name."""
 
-    @property
-    def version(self) -> str: ...
-    @property
-    def in_force_from(self) -> datetime: ...
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Versioned(PolicyPart):
+    """One version of a policy, whole."""
+
+    version: PolicyVersion
+    in_force_from: AwareDatetime
 
 
 V = TypeVar("V", bound=Versioned)
@@ -61,16 +70,9 @@ def load_versions(model: type[V], shipped: Path, own: Path | None = None) -> Ver
     found: dict[str, V] = {}
     for folder in (shipped, own):
         for path in sorted(folder.glob("*.toml")) if folder else []:
-            one = read_version(model, path)
+            try:
+                one = model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+            except ValueError as error:
+                raise ValueError(f"{path}: {error}") from error
             found[one.version] = one
     return Versions(found.values())
-
-
-def read_version(model: type[V], path: Path) -> V:
-    """One file; raises `ValueError` that names it and the place in it."""
-    if not issubclass(model, BaseModel):
-        raise TypeError(f"{model.__name__} is no model")
-    try:
-        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
