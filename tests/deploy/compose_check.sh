@@ -35,6 +35,7 @@ at() { echo "http://127.0.0.1:$1"; }
 finish() {
   status=$?
   trap - EXIT TERM INT
+  pkill -P "$watchdog" 2>/dev/null || true # its sleep, which would hold our output open
   kill "$watchdog" 2>/dev/null || true
   if [ $status != 0 ]; then
     { "${compose[@]}" ps -a; "${compose[@]}" logs --tail 20; tail -n 40 "$log"; } >&2 2>&1 || true
