@@ -35,6 +35,8 @@ SNAPSHOT = ReadConcern("snapshot")
 DUPLICATE_KEY = 11000
 ATTEMPTS = 20
 BODY_SECONDS = 45.0
+ANSWER_MS = 30_000
+INDEX_BUILD_MS = 3_600_000
 
 CHASSIS_COLLECTIONS = ("claims", "outbox", "timers", "leases", "audit_log", "audit_head")
 CHASSIS_INDEXES = {"timers": [IndexModel([("due_at", ASCENDING)])]}
@@ -95,16 +97,8 @@ class Database:
 
     def __init__(self, uri: str, service: str, name: str | None = None) -> None:
         self.service = service
-        self._client: Any = AsyncIOMotorClient(
-            uri,
-            tz_aware=True,
-            uuidRepresentation="standard",
-            serverSelectionTimeoutMS=5_000,
-            connectTimeoutMS=5_000,
-            socketTimeoutMS=30_000,
-            maxPoolSize=16,
-            appname=f"xinqiao-{service}",
-        )
+        self._uri = uri
+        self._client: Any = _client(uri, service, ANSWER_MS)
         self._database = self._client.get_database(
             name or f"xinqiao_{service}", write_concern=DURABLE, read_preference=ReadPreference.PRIMARY
         )
@@ -250,21 +244,40 @@ class Database:
         present = set(await self._database.list_collection_names())
         wanted = {**{name: [] for name in CHASSIS_COLLECTIONS}, **CHASSIS_INDEXES, **collections}
         wanted["claims"] = [IndexModel([("at", ASCENDING)], expireAfterSeconds=claims_days * 86_400)]
-        for name, indexes in wanted.items():
-            if name not in present:
-                try:
-                    await self._database.create_collection(name)
-                except OperationFailure as error:
-                    if error.code != 48:  # another replica created it in the meantime
-                        raise
-            if indexes:
-                await self._database[name].create_indexes(indexes)
+        # An index over a million documents takes longer than any answer that the service waits for while it runs.
+        patient = _client(self._uri, self.service, INDEX_BUILD_MS)
+        try:
+            database = patient.get_database(self._database.name, write_concern=DURABLE)
+            for name, indexes in wanted.items():
+                if name not in present:
+                    try:
+                        await database.create_collection(name)
+                    except OperationFailure as error:
+                        if error.code != 48:  # another replica created it in the meantime
+                            raise
+                if indexes:
+                    await database[name].create_indexes(indexes)
+        finally:
+            patient.close()
 
     def close(self) -> None:
         self._client.close()
 
     def _majority(self, collection: str) -> Any:
         return self._database[collection].with_options(read_concern=ReadConcern("majority"))
+
+
+def _client(uri: str, service: str, answer_ms: int) -> Any:
+    return AsyncIOMotorClient(
+        uri,
+        tz_aware=True,
+        uuidRepresentation="standard",
+        serverSelectionTimeoutMS=5_000,
+        connectTimeoutMS=5_000,
+        socketTimeoutMS=answer_ms,
+        maxPoolSize=16,
+        appname=f"xinqiao-{service}",
+    )
 
 
 @contextmanager

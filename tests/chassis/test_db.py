@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
+import pymongo
 import pytest
 
 from chassis.db import Database, Duplicate, index
@@ -70,6 +72,24 @@ async def test_a_unique_index_is_a_duplicate_too(mongod: str, database_name: str
 async def test_preparing_again_changes_nothing(database: Database) -> None:
     await database.prepare({"cases": [index("division", "-opened_at")]}, 30)
     await database.prepare({"cases": [index("division", "-opened_at")]}, 30)
+
+
+async def test_an_index_may_take_longer_to_build_than_any_answer(
+    mongod: str, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.db.ANSWER_MS", 300)
+    database = open_database(mongod, "crisis", database_name)
+    await database.prepare({"cases": []}, 30)
+    # A build waits for the transactions that hold its collection: this one outlasts the answer's time.
+    with pymongo.MongoClient[dict[str, Any]](mongod) as other, other.start_session() as session:
+        session.start_transaction()
+        other[database_name]["cases"].insert_one({"_id": "held"}, session=session)
+        building = asyncio.create_task(database.prepare({"cases": [index("number")]}, 30))
+        done, _ = await asyncio.wait([building], timeout=1)
+        assert not done
+        session.commit_transaction()
+    await building
+    database.close()
 
 
 async def test_every_way_to_the_database_says_unavailable_when_it_is_gone_and_works_when_it_is_back(
