@@ -27,11 +27,13 @@ ROLES = (
     "coordinator",  # finds a responder when nobody is left
     "volunteer",  # answers offers made to this person, and raises concerns
     "community_worker",  # a community's own cadre: raises concerns, and receives those of its volunteers
+    "grid_worker",  # who answers for one grid of a village: raises concerns of it, and sees the own ones alone
     "class_teacher",  # the first hop of a school's warning, in the school that the token names
     "school_counsellor",  # the school's own hop
     "department",  # the office at which a chain ends: education, health, civil affairs
     "surveyor",  # takes screenings in the field
     "privacy_officer",  # reviews readings by emergency access, holds and releases records, exports one person's
+    "content_supervisor",  # agrees to form and content of activities of the units that the registry names
     "registrar",  # keeps divisions, organisations, volunteers and rosters
     "statistician",  # reads counts
     "auditor",  # reads the audit log
@@ -52,6 +54,7 @@ class Caller:
     division: str
     organisation: str | None = None
     hotline: str | None = None
+    grid: str | None = None
 
     def sees(self, division: str) -> bool:
         """Whether a division lies within the caller's; an empty division is the whole country."""
@@ -86,6 +89,7 @@ class Tokens:
                 division=str(claims["division"]),
                 organisation=claims.get("organisation"),
                 hotline=claims.get("hotline"),
+                grid=claims.get("grid"),
             )
         except (JoseError, KeyError, ValueError, TypeError) as error:
             raise Unauthenticated(type(error).__name__) from error

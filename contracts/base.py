@@ -55,6 +55,9 @@ DivisionCode = Annotated[str, StringConstraints(pattern=r"^([0-9]{2}|[0-9]{4}|[0
 FineDivision = Annotated[str, StringConstraints(pattern=r"^([0-9]{6}|[0-9]{9}|[0-9]{12})$")]
 """A county, a town or a village: never coarser than a county."""
 
+GridCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{15}$")]
+"""A grid (网格) of a village: the village's 12 digits and three of its own, which the district gives."""
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
 """A technical name: lower-case letters, digits and hyphens."""
 

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, Strict
 
 from contracts.base import Channel, Count, DivisionCode, Event, FineDivision, Instant, Name, Tier, YesOrNo
+from contracts.codes import ProblemCategory
 from contracts.hotline import Setting, Way
 from contracts.policies import PolicyVersion
 
@@ -135,6 +136,9 @@ class ResponderRequested(Event):
     minor: YesOrNo
     restricted: YesOrNo = Field(
         False, description="The case is in the strict access class: no ordinary volunteer may be asked."
+    )
+    problem_categories: tuple[ProblemCategory, ...] = Field(
+        (), max_length=3, description="What the case is about, where it was classified: the category alone."
     )
 
 

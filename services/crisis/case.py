@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from chassis.auth import Caller
 from chassis.clock import new_id
 from chassis.tx import Document, Tx
 from contracts.base import Answer, Tier
+from contracts.codes import categories_of
 from contracts.crisis import (
     FollowUpMissed,
     FollowUpsPlanned,
@@ -114,6 +116,13 @@ def start_clock(case: Document, tx: Tx, policy: Policy) -> datetime:
     return due_at
 
 
+def passed_to(clock: Document, caller: Caller) -> Document:
+    """An acknowledgement that another named person answers for from now on; what it says of the shift or the question
+    of who had it before is not said of this person.
+    """
+    return {**clock, "by": caller.subject, "division": caller.division, "on_shift": None, "ask": None}
+
+
 def require_emergency(case: Document, tx: Tx, policy: Policy) -> None:
     """An act is in progress: an emergency service has to be called, and its contact confirmed."""
     if case["emergency"]["state"] in ("required", "called", "unconfirmed"):
@@ -142,6 +151,7 @@ def request_responder(case: Document, tx: Tx, policy: Policy) -> None:
             tier=tier,
             minor=case["minor"],
             restricted=case.get("access") == "strict",
+            problem_categories=tuple(categories_of(case.get("problem_codes", ()))),
         )
     )
 
@@ -186,7 +196,7 @@ async def draft_referral(case: Document, tx: Tx, policy: Policy, receivers: list
         if present is not None and ReferralState(present["state"]) not in ENDED:
             _hasten_referral(present, case, tx, policy)
             return
-    new_referral(case, tx, nearest(case["division"], receivers))
+    new_referral(case, tx, policy, nearest(case["division"], receivers))
 
 
 def _hasten_referral(referral: Document, case: Document, tx: Tx, policy: Policy) -> None:
@@ -194,8 +204,12 @@ def _hasten_referral(referral: Document, case: Document, tx: Tx, policy: Policy)
     if referral["tier"] == case["tier"]:
         return
     referral["tier"] = case["tier"]
-    if ReferralState(referral["state"]) in WAITING:
-        due_at = tx.now + timedelta(minutes=policy.referral.receive_minutes[Tier(case["tier"])])
+    tier, state = Tier(case["tier"]), ReferralState(referral["state"])
+    if state is ReferralState.drafted:
+        send_by = tx.now + timedelta(minutes=policy.referral.send_minutes[tier])
+        referral["send_by"] = min(send_by, referral["send_by"])
+    if state in WAITING:
+        due_at = tx.now + timedelta(minutes=policy.referral.receive_minutes[tier])
         if due_at < referral["due_at"]:
             referral["due_at"] = due_at
             tx.set_timer("referral", referral["_id"], due_at)
@@ -203,9 +217,11 @@ def _hasten_referral(referral: Document, case: Document, tx: Tx, policy: Policy)
 
 
 def new_referral(
-    case: Document, tx: Tx, receiver: Document | None, kind: ReferralKind = ReferralKind.treatment
+    case: Document, tx: Tx, policy: Policy, receiver: Document | None, kind: ReferralKind = ReferralKind.treatment
 ) -> Document:
-    """A referral in its first state. The one for treatment is the case's own; others run beside it."""
+    """A referral in its first state, and the time by which it is to be sent. The one for treatment is the case's own;
+    others run beside it.
+    """
     referral: Document = {
         "_id": new_id(),
         "case_id": case["_id"],
@@ -217,6 +233,7 @@ def new_referral(
         "state": None,
         "attempt": 1,
         "due_at": None,
+        "send_by": tx.now + timedelta(minutes=policy.referral.send_minutes[Tier(case["tier"])]),
         "psychiatric": False,
         "green_channel": False,
         "no_shows": 0,

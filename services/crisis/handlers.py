@@ -105,7 +105,7 @@ async def take_flag(flag: RiskFlagged, tx: Tx, office: Office) -> None:
     if is_helper_in_need(flag):
         need_decision(case, Matter.helper_needs_treatment)
     if flag.referral_wanted or is_helper_in_need(flag):
-        await draft_where_none(case, tx)
+        await draft_where_none(case, tx, office)
     if flag.caller is not None:
         await mark_repeated(case, flag, tx, office)
     told = flag.suspected_harm_to_minor is Answer.yes

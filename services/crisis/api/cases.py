@@ -98,11 +98,20 @@ def add(router: APIRouter, desk: Desk) -> None:
 
     @router.get("/attention", tags=["cases"])
     async def list_attention(caller: Officer, after: Cursor | None = None, limit: Limit = 50) -> dict[str, Any]:
-        """Open cases where something that should have happened did not, a page at a time as in the list of cases."""
+        """Open cases where something that should have happened did not, a page at a time as in the list of cases.
+
+        The first page also names the referrals that were drafted and that nobody has sent or taken back in time.
+        """
         silent = timedelta(minutes=desk.office.policies.at(now()).responder.silent_minutes)
         place = _place(after) if after else None
         found = await store.needing_attention(desk.database, caller.division, limit, now() - silent, place)
         page: dict[str, Any] = {"cases": [view(commands.listed(case, caller)) for case in found]}
+        if place is None:
+            drafts = await store.unsent(desk.database, caller.division, now(), limit)
+            page["unsent_referrals"] = [
+                {"referral_id": one["_id"], "case_id": one["case_id"], "tier": one["tier"], "send_by": one["send_by"]}
+                for one in drafts
+            ]
         return page | ({"next": _cursor(found[-1])} if len(found) == limit else {})
 
     @router.get("/cases/{case_id}", tags=["cases"])
@@ -125,7 +134,9 @@ def add(router: APIRouter, desk: Desk) -> None:
     @router.post("/cases/{case_id}/lowering", tags=["cases"])
     async def propose_lowering(case_id: UUID, body: ToTier, caller: Officer) -> dict[str, Any]:
         """The first person's proposal; nothing is lowered yet."""
-        return await desk.do(lambda tx: commands.propose_lowering(case_id, body.tier, body.reason, caller, tx))
+        return await desk.do(
+            lambda tx: commands.propose_lowering(case_id, body.tier, body.reason, caller, tx, desk.office)
+        )
 
     @router.post("/cases/{case_id}/lowering/agree", tags=["cases"])
     async def agree_to_lower(case_id: UUID, body: WithReason, caller: Supervisor) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from chassis.auth import Caller, caller_with
 from chassis.errors import Duplicate
 from chassis.tx import Tx
-from contracts.base import Channel, FineDivision
+from contracts.base import Channel, FineDivision, GridCode
+from contracts.codes import Code
 from contracts.hotline import Way
 from services.crisis.api.desk import Body, Desk, Limit, Officer, WithReason, view
 from services.crisis.commands import chains, concerns
-from services.crisis.domain.codes import Code
 from services.crisis.domain.forms import OFFICERS, RAISERS
 from services.crisis.store import concerns as store
 
@@ -109,6 +109,7 @@ class ConcernIn(Body):
     answers: dict[str, Any] = Field(max_length=64)
     form_version: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,31}$")] | None = None
     organisation_id: UUID | None = None
+    grid: GridCode | None = Field(None, description="The grid of the village; a grid worker's is the token's.")
     contact: ContactIn | None = None
     about_another: AboutAnother | None = None
 
@@ -122,6 +123,7 @@ class ConcernIn(Body):
             answers=self.answers,
             form_version=self.form_version,
             organisation_id=self.organisation_id,
+            grid=self.grid,
             contact=self.contact.told() if self.contact else {},
             relation=about.relation.value if about else None,
             reporter=about.reporter.told() if about and about.reporter else {},

@@ -54,5 +54,14 @@ class Desk:
 
 
 def view(document: Document) -> dict[str, Any]:
-    """A document as it is answered: `_id` is `id`, and nothing that is sealed."""
-    return {("id" if name == "_id" else name): value for name, value in document.items() if name != "sealed"}
+    """A document as it is answered: `_id` is `id`, and nothing that is sealed, however deep."""
+    return {("id" if name == "_id" else name): _open(value) for name, value in document.items() if name != "sealed"}
+
+
+def _open(value: Any) -> Any:
+    """Without what is sealed: sealed things are bytes, and nothing else is; what an export has opened stays."""
+    if isinstance(value, dict):
+        return {name: _open(inner) for name, inner in value.items() if not isinstance(inner, bytes)}
+    if isinstance(value, list):
+        return [_open(inner) for inner in value]
+    return value

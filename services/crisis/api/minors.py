@@ -127,12 +127,12 @@ def add(router: APIRouter, desk: Desk) -> None:
     @router.post("/cases/{case_id}/report/not-required", tags=["minors"])
     async def propose_no_report(case_id: UUID, body: WithReason, caller: Officer) -> dict[str, Any]:
         """The first person's proposal; the report stays required until a supervisor agrees."""
-        return await desk.do(lambda tx: minors.propose_no_report(case_id, body.reason, caller, tx))
+        return await desk.do(lambda tx: minors.propose_no_report(case_id, body.reason, caller, tx, desk.office))
 
     @router.post("/cases/{case_id}/report/not-required/agree", tags=["minors"])
     async def agree_to_no_report(case_id: UUID, body: WithReason, caller: Supervisor) -> dict[str, Any]:
         """The second person agrees; 403 for the one who proposed it."""
-        return await desk.do(lambda tx: minors.agree_to_no_report(case_id, body.reason, caller, tx))
+        return await desk.do(lambda tx: minors.agree_to_no_report(case_id, body.reason, caller, tx, desk.office))
 
     @router.put("/cases/{case_id}/guardian", tags=["minors"])
     async def put_guardian(case_id: UUID, body: Guardian, caller: Officer) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from services.crisis.office import Office
 from services.crisis.programme import attempt_rules
 from services.crisis.store import programmes as books
 
-CommunityWorker = Annotated[Caller, Depends(caller_with("community_worker"))]
+CommunityWorker = Annotated[Caller, Depends(caller_with("community_worker", "grid_worker"))]
 Subject = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128)]
 Identifier = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=64)]
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]

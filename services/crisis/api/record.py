@@ -11,13 +11,14 @@ from pydantic import AwareDatetime, ConfigDict, Field
 from chassis.auth import ROLES, Caller, caller_with
 from chassis.errors import NotFound
 from contracts.base import Answer, FineDivision
+from contracts.codes import Code
 from contracts.hotline import AgeBand
 from services.crisis import store
 from services.crisis.api.desk import Body, Desk, Limit, Officer, Reader, Reason, WithReason, view
 from services.crisis.commands import record
 from services.crisis.commands.record_outreach import open_outreach
 from services.crisis.commands.rights import known_case
-from services.crisis.domain.codes import Code, Goal, LegalBasis
+from services.crisis.domain.codes import Goal, LegalBasis
 from services.crisis.domain.pathway import LABELS, NEXT, Stage
 from services.crisis.domain.record import PLAN_FIELDS, PersonalOrNone, Section
 from services.crisis.domain.services import LISTS_OF_ALL, ServiceType

@@ -12,18 +12,16 @@ from chassis.auth import Caller
 from chassis.errors import NotAllowed, NotFound, Refused
 from chassis.tx import Document, Tx
 from contracts.base import Answer, Tier
-from contracts.crisis import ReferralState
 from services.crisis import store
 from services.crisis.case import (
     add_follow_up,
     keep_plan,
-    nearest,
     need_decision,
-    new_referral,
     note,
     raise_tier,
     require_emergency,
 )
+from services.crisis.commands.chains import draft_where_none
 from services.crisis.commands.reading import read_case
 from services.crisis.commands.rights import OFFICERS, known_case, responds
 from services.crisis.domain.instruments import (
@@ -43,7 +41,6 @@ from services.crisis.domain.instruments import (
     score,
 )
 from services.crisis.domain.matters import Matter
-from services.crisis.domain.referral import ENDED
 from services.crisis.office import Office
 
 HISTORY_LENGTH = 200
@@ -258,7 +255,7 @@ async def _take(
     elif way is Route.refer:
         need_decision(case, Matter.consultation_to_consider)
         note(case, tx, Matter.consultation_to_consider.value, "policy", assessment_id=document["_id"])
-        await _refer(case, tx)
+        await draft_where_none(case, tx, office)
 
 
 async def _follow_up(
@@ -284,16 +281,6 @@ async def _follow_up(
         add_follow_up(plan, moment, assessment_id=document["_id"])
     keep_plan(plan, tx)
     note(case, tx, "follow_ups_added", "policy", assessment_id=document["_id"], number=len(added))
-
-
-async def _refer(case: Document, tx: Tx) -> None:
-    """A referral to a medical institution, unless one is under way."""
-    if case["referral_id"] is not None:
-        present = await tx.get("referrals", case["referral_id"])
-        if present is not None and ReferralState(present["state"]) not in ENDED:
-            return
-    receivers = await store.receivers_of(tx, [case["division"][:6]])
-    new_referral(case, tx, nearest(case["division"], receivers))
 
 
 def told(document: Document, office: Office) -> dict[str, Any]:

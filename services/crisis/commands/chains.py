@@ -48,7 +48,8 @@ ASKED = {
 async def begin_chain(case: Document, flag: RiskFlagged, tx: Tx, office: Office) -> None:
     """A case that came in a community or a school gets its chain, and the first hop is called.
 
-    A school's warning that names no school has nobody to be received by: the line takes it, as everything else.
+    A school's warning that names no school has nobody to be received by: the line takes it, as everything else. What
+    was once withheld from the class stays so in every later chain of the same school.
     """
     if flag.setting is Setting.line or (flag.setting is Setting.school and flag.organisation_id is None):
         return
@@ -58,11 +59,12 @@ async def begin_chain(case: Document, flag: RiskFlagged, tx: Tx, office: Office)
         return
     policy = office.chains.at(tx.now)
     rules = policy.settings[flag.setting]
+    kept_from_class = any(one["withheld"] and _of_same(one, flag) for one in case.get("past_chains", ()))
     chain = chains.begin(
         rules,
         policy.version,
         flag.setting,
-        flag.starts_at,
+        rules.withheld_start if kept_from_class else flag.starts_at,
         await _raised_by(flag, tx),
         flag.organisation_id,
         tx.now,
@@ -94,8 +96,12 @@ def concern_of(flag: RiskFlagged) -> UUID | None:
 
 def _replaceable(chain: Chain, flag: RiskFlagged) -> bool:
     """Another school or community begins its own chain, once nobody of the present one is called."""
-    same = chain["setting"] == flag.setting.value and chain["organisation_id"] == flag.organisation_id
-    return not same and not chain["called"]
+    return not _of_same(chain, flag) and not chain["called"]
+
+
+def _of_same(chain: Chain, flag: RiskFlagged) -> bool:
+    """Whether a chain is of the school or community that the flag comes from."""
+    return bool(chain["setting"] == flag.setting.value and chain["organisation_id"] == flag.organisation_id)
 
 
 async def _tell_again(case: Document, flag: RiskFlagged, tx: Tx, office: Office) -> None:
@@ -201,7 +207,7 @@ async def receive(case_id: UUID, caller: Caller, tx: Tx, office: Office) -> Docu
     chain = case["chain"]
     place = await _own_hop(case, caller, tx)
     if place is None:
-        held = chains.held_by(chain, caller.subject)
+        held = _held_by(case, caller)
         if held is not None:
             return least(case, held)
         if await _was_called(case, caller, tx):
@@ -224,7 +230,7 @@ async def pass_on(case_id: UUID, reason: str, caller: Caller, tx: Tx, office: Of
     """
     case = await _case_at_hand(case_id, tx)
     chain = case["chain"]
-    place = chains.held_by(chain, caller.subject)
+    place = _held_by(case, caller)
     if place is None or chain["hops"][place]["role"].replace("-", "_") not in caller.roles:
         raise NotFound("this caller holds no hop of such a case")
     try:
@@ -277,7 +283,7 @@ async def hops_of(caller: Caller, limit: int, tx: Tx) -> list[Document]:
     for case in found:
         place = await _own_hop(case, caller, tx)
         if place is None:
-            place = chains.held_by(case["chain"], caller.subject)
+            place = _held_by(case, caller)
         if place is not None and case["_id"] not in rows:
             rows[case["_id"]] = least(case, place)
     return list(rows.values())[:limit]
@@ -310,6 +316,15 @@ async def _own_hop(case: Document, caller: Caller, tx: Tx) -> int | None:
         if called and await _stands_for(hop["role"], case, caller, tx):
             return place
     return None
+
+
+def _held_by(case: Document, caller: Caller) -> int | None:
+    """The hop that the caller holds; none of a case that went to another office, but for a school or institution."""
+    place = chains.held_by(case["chain"], caller.subject)
+    if place is None or caller.sees(case["division"]):
+        return place
+    role = case["chain"]["hops"][place]["role"].replace("-", "_")
+    return place if role in OF_SCHOOL or role == OF_INSTITUTION else None
 
 
 async def _was_called(case: Document, caller: Caller, tx: Tx) -> bool:
@@ -362,7 +377,7 @@ async def _call(case: Document, place: int | None, rules: SettingChain, tx: Tx, 
     role = chain["hops"][place]["role"].replace("-", "_")
     note(case, tx, "hop_called", "policy", hop=place, role=chain["hops"][place]["role"])
     if role == OF_INSTITUTION:
-        await draft_where_none(case, tx)
+        await draft_where_none(case, tx, office)
     await _tell_called(case, place, tx)
     if role in OFFICERS and "acknowledgement" in case:
         if case["acknowledgement"]["state"] == "acknowledged":
@@ -371,13 +386,13 @@ async def _call(case: Document, place: int | None, rules: SettingChain, tx: Tx, 
             line_takes(case, tx, office)
 
 
-async def draft_where_none(case: Document, tx: Tx) -> None:
+async def draft_where_none(case: Document, tx: Tx, office: Office) -> None:
     """Draft the case's referral unless one is under way: somebody asked for it, or the medical hop is called."""
     present = await tx.get("referrals", case["referral_id"]) if case["referral_id"] else None
     if present is not None and ReferralState(present["state"]) not in ENDED:
         return
     receivers = tx.memo.get("receivers") or await store.receivers_of(tx, [case["division"][:6]])
-    referral = new_referral(case, tx, nearest(case["division"], receivers))
+    referral = new_referral(case, tx, office.policies.at(tx.now), nearest(case["division"], receivers))
     if referral["organisation_id"] is None:
         need_decision(case, Matter.referral_without_receiver)
 

@@ -24,6 +24,7 @@ from services.crisis.commands.chains import end_chain
 from services.crisis.commands.emergency import UNCONFIRMED
 from services.crisis.commands.follow_ups import void_plan
 from services.crisis.commands.minors import check_report
+from services.crisis.commands.reading import least
 from services.crisis.commands.referrals import end_around
 from services.crisis.commands.retention import keep_closed, keep_open
 from services.crisis.commands.rights import in_office, known_case, responds, seen_case
@@ -39,19 +40,19 @@ CLOSING_DECIDES = frozenset({Matter.case_to_close, Matter.follow_up_plan_ended})
 
 
 async def release(case_id: UUID, caller: Caller, tx: Tx) -> Document:
-    """The responder's part is done; the person is free for another call."""
+    """The responder's part is done; the person is free for another call, and is answered with the least of the case."""
     case = await store.the_case(tx, case_id)
-    if not (in_office(case, caller) or responds(case, caller)):
+    whole = in_office(case, caller)
+    if not (whole or responds(case, caller)):
         raise NotFound("there is no such case")
     if case["state"] != State.open:
         raise NotAllowed("the case is closed")
-    if case["responder"]["state"] in ("none", "released"):
-        return case
-    release_responder(case, tx)
-    await need_next_step(case, tx)
-    note(case, tx, "responder_released", caller.subject)
-    tx.put("cases", case)
-    return case
+    if case["responder"]["state"] not in ("none", "released"):
+        release_responder(case, tx)
+        await need_next_step(case, tx)
+        note(case, tx, "responder_released", caller.subject)
+        tx.put("cases", case)
+    return case if whole else least(case)
 
 
 async def close(case_id: UUID, outcome: CaseOutcome, reason: str, caller: Caller, tx: Tx, office: Office) -> Document:

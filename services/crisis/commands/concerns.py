@@ -27,6 +27,9 @@ from services.crisis.intake import raise_flag
 from services.crisis.office import Office
 from services.crisis.store.concerns import the_concern
 
+GRID_WORKER = "grid_worker"
+VILLAGE_DIGITS = 12
+
 
 @dataclass(frozen=True)
 class Told:
@@ -39,6 +42,7 @@ class Told:
     answers: dict[str, Any]
     form_version: str | None = None
     organisation_id: UUID | None = None
+    grid: str | None = None
     contact: dict[str, str] = field(default_factory=dict)
     relation: str | None = None
     reporter: dict[str, str] = field(default_factory=dict)
@@ -63,6 +67,7 @@ async def raise_concern(told: Told, caller: Caller, tx: Tx, office: Office) -> D
             raise NotAllowed("this id was taken before with another body", reason="id_reused", field="body.id")
         return known
     await _refuse_place(told, caller, tx)
+    grid = _grid(told, role, caller)
     setting = concerns.setting_of(role, told.way)
     school = await _organisation(told, role, setting, caller, tx)
     person = office.pseudonym(told.contact["phone"]) if told.contact.get("phone") else None
@@ -92,6 +97,7 @@ async def raise_concern(told: Told, caller: Caller, tx: Tx, office: Office) -> D
         "division": told.division,
         "setting": setting.value,
         "organisation_id": school,
+        "grid": grid,
         "answers": answers,
         "relation": told.relation,
         "raised_by": caller.subject,
@@ -131,6 +137,7 @@ def _digest(told: Told, caller: Caller, office: Office) -> str:
         told.contact,
         told.relation,
         told.reporter,
+        told.grid,
     ]
     return office.digest("concern " + json.dumps(said, sort_keys=True, ensure_ascii=False, default=str))
 
@@ -142,6 +149,21 @@ async def _refuse_place(told: Told, caller: Caller, tx: Tx) -> None:
         if not await store.knows_divisions(tx):
             raise Unavailable("the registry's divisions have not arrived yet")
         raise Refused("unknown_division", f"there is no division {told.division}", "body.division")
+
+
+def _grid(told: Told, role: str, caller: Caller) -> str | None:
+    """The grid that it comes from: a grid worker's own, of the token's village; or the one that others name."""
+    if role != GRID_WORKER:
+        if told.grid is not None and not told.grid.startswith(told.division):
+            raise Refused("unknown_grid", "this grid lies in another division", "body.grid")
+        return told.grid
+    if len(caller.division) != VILLAGE_DIGITS:
+        raise NotAllowed("the token names no village", status=403, field="body.division")
+    if caller.grid is not None and not caller.grid.startswith(caller.division):
+        raise NotAllowed("the token's grid is of another village", status=403, field="body.grid")
+    if told.grid not in (None, caller.grid):
+        raise NotAllowed("the token is not this grid's", status=403, field="body.grid")
+    return caller.grid
 
 
 async def _organisation(told: Told, role: str, setting: Setting, caller: Caller, tx: Tx) -> UUID | None:

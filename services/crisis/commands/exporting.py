@@ -13,6 +13,7 @@ from chassis.tx import Document, Tx
 from services.crisis import store
 from services.crisis.commands.retention_erasing import OF_A_CASE, cases_of
 from services.crisis.office import Office
+from services.crisis.store.shifts import hand_overs_of_case
 
 AUDIT_ENTRIES = 10_000
 BESIDES: dict[str, str] = {"programmes": "case_id"}
@@ -44,7 +45,9 @@ async def export_record(case_id: UUID, reason: str, caller: Caller, tx: Tx, offi
     )
     observe.PERSONAL_READS.labels("export").inc()
     persons = [await tx.get("persons", name) for name in names]
-    registers: Document = {"persons": [_marks(person) for person in persons if person is not None]}
+    registers: Document = {
+        "persons": [await _plain(_marks(one), one["_id"], tx, office) for one in persons if one is not None]
+    }
     for collection in REGISTERS:
         registers[collection] = []
         for name in names:
@@ -66,6 +69,7 @@ async def _whole(case: Document, tx: Tx, office: Office) -> Document:
         parts[collection] = [
             await _plain(document, document.get("person") or case["person"], tx, office) for document in documents
         ]
+    parts["hand_overs"] = await hand_overs_of_case(tx, case["_id"])
     flags = [row["id"] for row in (*case["flags"], *parts["flag_rows"])]
     for collection in OF_A_FLAG:
         found = await store.records.of_flags(tx, collection, flags)

@@ -124,7 +124,8 @@ def _keep_first_clock(case: Document, gone: Document, higher: bool, tx: Tx, offi
         take = own["state"] != "waiting" or other["due_at"] < own["due_at"]
     if not take:
         return
-    if other["state"] == "chain":
+    if other["state"] == "chain" or _out_of_sight(case, gone):
+        # Nobody of the office that goes on with it has it yet.
         case.update(tier=gone["tier"], rank=gone["rank"])
         start_clock(case, tx, office.policies.at(tx.now))
         return
@@ -134,6 +135,13 @@ def _keep_first_clock(case: Document, gone: Document, higher: bool, tx: Tx, offi
     else:
         case["held_by"] = gone.get("held_by")
         tx.cancel_timer("acknowledgement", case["_id"])
+
+
+def _out_of_sight(case: Document, gone: Document) -> bool:
+    """Whether who has acknowledged a case is of an office that does not see the one that goes on."""
+    clock = gone["acknowledgement"]
+    seen = clock.get("division", gone["division"])
+    return clock["state"] == "acknowledged" and not case["division"].startswith(seen)
 
 
 async def _keep_stricter_plan(case: Document, gone: Document, higher: bool, tx: Tx) -> None:
@@ -205,6 +213,7 @@ def _keep_what_is_known(case: Document, gone: Document, tx: Tx) -> None:
     if "strict" in (case.get("access"), gone.get("access")):
         case["access"] = "strict"
     case["population"] = case.get("population") or gone.get("population")
+    case["problem_codes"] = case.get("problem_codes") or gone.get("problem_codes", [])
     if gone.get("contact_preferences"):
         own, other = wishes_of(case), wishes_of(gone)
         if not case.get("contact_preferences") or (own.may_be_phoned and not other.may_be_phoned):

@@ -21,6 +21,8 @@ async def join_chains(case: Document, gone: Document, tx: Tx, office: Office) ->
     notices of both cases are the case's.
     """
     own, other = case.get("chain"), gone.get("chain")
+    if gone.get("past_chains"):
+        case["past_chains"] = [*gone["past_chains"], *case.get("past_chains", [])][-10:]
     if other is not None and (own is None or (other["withheld"] and not _covers(case, other, office))):
         case["chain"] = deepcopy(other)
         note(case, tx, "chain_taken_over", "policy", merged_case_id=gone["_id"], withheld=other["withheld"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from copy import deepcopy
 from datetime import datetime
 from uuid import UUID
 
@@ -26,6 +27,7 @@ from services.crisis.commands.emergency import UNCONFIRMED
 from services.crisis.commands.merging_belongings import guardian_of
 from services.crisis.commands.minors import follow_harm
 from services.crisis.commands.rights import seen_case, trusted
+from services.crisis.domain import chains
 from services.crisis.domain.merging import Signal, strength
 from services.crisis.office import Office
 
@@ -62,6 +64,7 @@ async def split(
     tier = Tier.highest([*(Tier(row["tier"]) for row in taken), *([Tier(case["tier"])] if going else [])])
     fresh = _new_case(case, ident, taken, tier, policy.version, tx)
     case["flags"] = rest
+    _carry_withheld(case, fresh)
     await _part_persons(case, fresh, staying, going, tx)
     await _copy_guardian(case, fresh, tx, office)
     await _carry_hold(case, fresh, caller, tx)
@@ -162,6 +165,15 @@ async def _copy_guardian(case: Document, fresh: Document, tx: Tx, office: Office
     guardian = await tx.get("guardians", case["_id"])
     if guardian is not None:
         tx.insert("guardians", await guardian_of(fresh, seal_key(fresh), [guardian], tx, office))
+
+
+def _carry_withheld(case: Document, fresh: Document) -> None:
+    """What was withheld from the class stays so: the new case remembers the chain, and nobody is called in it."""
+    withheld = [deepcopy(one) for one in (*case.get("past_chains", ()), case.get("chain")) if one and one["withheld"]]
+    for one in withheld:
+        chains.end(one)
+    if withheld:
+        fresh["past_chains"] = withheld
 
 
 async def _carry_hold(case: Document, fresh: Document, caller: Caller, tx: Tx) -> None:

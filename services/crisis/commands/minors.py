@@ -13,8 +13,9 @@ from chassis.tx import Document, Tx
 from contracts.base import Answer, Tier
 from contracts.crisis import HarmSituationCode, MandatoryReportMade, MandatoryReportRequired
 from services.crisis import store
-from services.crisis.case import check_responder, need_decision, note, raise_tier
+from services.crisis.case import check_responder, need_decision, note, raise_tier, seal_key
 from services.crisis.commands.emergency import UNCONFIRMED
+from services.crisis.commands.reasons import ERASED, reason_of, sealed_reason
 from services.crisis.commands.rights import known_case, seen_case
 from services.crisis.domain.codes import HarmSituation, Relation, ReportedTo, SpecialPopulation
 from services.crisis.domain.matters import Matter
@@ -178,12 +179,13 @@ async def confirm_report(case_id: UUID, receipt: str, caller: Caller, tx: Tx) ->
     return case
 
 
-async def propose_no_report(case_id: UUID, reason: str, caller: Caller, tx: Tx) -> Document:
+async def propose_no_report(case_id: UUID, reason: str, caller: Caller, tx: Tx, office: Office) -> Document:
     """The first of two persons who decide that no report is required; until the second, it is."""
     case = await seen_case(case_id, caller, tx)
     report = case.get("report") or {"state": State.none.value}
     _must_allow(report, State.not_required)
-    case["report"] = {**report, "proposal": {"by": caller.subject, "at": tx.now, "reason": reason}}
+    sealed = await sealed_reason(seal_key(case), reason, tx, office)
+    case["report"] = {**report, "proposal": {"by": caller.subject, "at": tx.now, **sealed}}
     note(case, tx, "no_report_proposed", caller.subject)
     tx.record(
         actor=caller.subject,
@@ -196,7 +198,7 @@ async def propose_no_report(case_id: UUID, reason: str, caller: Caller, tx: Tx) 
     return case
 
 
-async def agree_to_no_report(case_id: UUID, reason: str, caller: Caller, tx: Tx) -> Document:
+async def agree_to_no_report(case_id: UUID, reason: str, caller: Caller, tx: Tx, office: Office) -> Document:
     """The second person, a supervisor who is not the first."""
     caller.needs("supervisor")
     case = await seen_case(case_id, caller, tx)
@@ -218,7 +220,7 @@ async def agree_to_no_report(case_id: UUID, reason: str, caller: Caller, tx: Tx)
         division=case["division"],
         reason=reason,
         proposed_by=proposal["by"],
-        proposed_because=proposal["reason"],
+        proposed_because=await reason_of(proposal, tx, office) or ERASED,
     )
     tx.put("cases", case)
     return case

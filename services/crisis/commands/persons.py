@@ -11,6 +11,7 @@ from chassis.errors import NotAllowed, NotFound, Refused
 from chassis.tx import Document, Tx
 from services.crisis import store
 from services.crisis.case import note
+from services.crisis.commands.reasons import sealed_reason, with_reason
 from services.crisis.commands.rights import known_case, trusted
 from services.crisis.domain.codes import MarkKind
 from services.crisis.domain.persons import live, with_mark
@@ -55,7 +56,7 @@ async def set_mark(
         "by": caller.subject,
         "at": tx.now,
         "until": tx.now + timedelta(hours=lasts),
-        "reason": reason,
+        **await sealed_reason(person["_id"], reason, tx, office),
         "ended_at": None,
         "ended_by": None,
     }
@@ -100,7 +101,7 @@ async def end_mark(case_id: UUID, mark_id: UUID, reason: str, caller: Caller, tx
     raise NotFound("there is no such mark")
 
 
-async def person_of(case_id: UUID, caller: Caller, tx: Tx) -> dict[str, Any]:
+async def person_of(case_id: UUID, caller: Caller, tx: Tx, office: Office) -> dict[str, Any]:
     """The marks that hold, and the person's other cases: those of the caller's division, and that there are others.
 
     Of a case elsewhere nothing is told but whether it is open. One case of the strict class within the division is
@@ -117,7 +118,7 @@ async def person_of(case_id: UUID, caller: Caller, tx: Tx) -> dict[str, Any]:
     elsewhere = [other for other in others if other not in here]
     return {
         "known": bool(persons),
-        "marks": [mark for person in persons for mark in live(person["marks"], tx.now)],
+        "marks": [await with_reason(mark, tx, office) for person in persons for mark in live(person["marks"], tx.now)],
         "cases": [{("id" if name == "_id" else name): other.get(name) for name in ABOUT} for other in here],
         "elsewhere": {
             "open": sum(other["state"] == "open" for other in elsewhere),

@@ -11,6 +11,7 @@ from contracts.base import Tier
 from contracts.crisis import CaseAcknowledged
 from services.crisis.case import need_next_step, note
 from services.crisis.commands.chains import acknowledged
+from services.crisis.commands.reading import enter_reading
 from services.crisis.commands.rights import OFFICERS, WATCHERS, role_of, seen_case
 from services.crisis.commands.shifts import on_shift
 from services.crisis.office import Office
@@ -27,11 +28,33 @@ async def take_next(ask: UUID | None, caller: Caller, tx: Tx, office: Office) ->
     if ask is not None:
         taken = await store.taken_by_asking(tx, caller.subject, ask)
         if taken is not None:
+            await enter_reading(taken, caller, tx, office)
             return taken
-    case = await store.next_waiting(tx, caller.division)
+    case = await _first_for(caller, tx, office)
     if case is None:
         return None
     return await _take(case, caller, tx, office, ask)
+
+
+async def _first_for(caller: Caller, tx: Tx, office: Office) -> Document | None:
+    """The first case that waits in the caller's division, and that the caller may take on shift.
+
+    Where others are on shift for one office of a caller who serves several, those of the other offices still come.
+    Raises `NotAllowed` where what waits waits for others alone.
+    """
+    refusal: NotAllowed | None = None
+    others: list[str] = []
+    while (case := await store.next_waiting(tx, caller.division, besides=others)) is not None:
+        try:
+            await on_shift(case["division"], caller, tx, office)
+        except NotAllowed as error:
+            refusal = refusal or error
+            others.append(case["division"])
+        else:
+            return case
+    if refusal is not None:
+        raise refusal
+    return None
 
 
 async def acknowledge(case_id: UUID, caller: Caller, tx: Tx, office: Office) -> Document:
@@ -44,11 +67,12 @@ async def acknowledge(case_id: UUID, caller: Caller, tx: Tx, office: Office) -> 
     clock = case["acknowledgement"]
     if clock["state"] == "acknowledged":
         if clock["by"] == caller.subject:
+            await enter_reading(case, caller, tx, office)
             return case
         raise NotAllowed("another person has acknowledged this case")
     picking = office.shifts.at(tx.now).queue.picking
     if not (picking or caller.roles & WATCHERS or case.get("held_by") == caller.subject):
-        first = await store.next_waiting(tx, caller.division)
+        first = await _first_for(caller, tx, office)
         if first is not None and first["_id"] != case_id:
             raise NotAllowed("another case is more urgent or has waited longer: ask for the next", reason="not_next")
     return await _take(case, caller, tx, office, None)
@@ -63,6 +87,7 @@ async def _take(case: Document, caller: Caller, tx: Tx, office: Office, ask: UUI
         "state": "acknowledged",
         "by": caller.subject,
         "at": tx.now,
+        "division": caller.division,
         "on_shift": present,
         "ask": ask,
     }
@@ -82,5 +107,6 @@ async def _take(case: Document, caller: Caller, tx: Tx, office: Office, ask: UUI
             on_time=clock["step"] == 0,
         )
     )
+    await enter_reading(case, caller, tx, office)  # who takes a case is answered with all of it
     tx.put("cases", case)
     return case

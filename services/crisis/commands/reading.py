@@ -8,6 +8,7 @@ from chassis.auth import Caller
 from chassis.errors import NotFound
 from chassis.tx import Document, Tx
 from services.crisis import store
+from services.crisis.commands.reasons import with_reason
 from services.crisis.commands.rights import OFFICERS, known_case, responds, trusted
 from services.crisis.office import Office
 
@@ -56,12 +57,23 @@ async def read_case(case_id: UUID, caller: Caller, tx: Tx, office: Office) -> Do
         await known_case(case_id, caller, tx)
         plan = await tx.get("plans", case_id)
         referral = await tx.get("referrals", case["referral_id"]) if case["referral_id"] else None
-        page: Document = {**case, "plan": plan, "referral": referral}
+        page: Document = {**await _with_proposals(case, tx, office), "plan": plan, "referral": referral}
     elif responds(case, caller):
         page = least(case)
     else:
         raise NotFound("there is no such case")
-    await _enter(case, caller, tx, office)
+    await enter_reading(case, caller, tx, office)
+    return page
+
+
+async def _with_proposals(case: Document, tx: Tx, office: Office) -> Document:
+    """The case with the reasons of what is proposed in plain: the second person decides by them."""
+    page = dict(case)
+    if case["lowering"]:
+        page["lowering"] = await with_reason(case["lowering"], tx, office)
+    report = case.get("report") or {}
+    if report.get("proposal"):
+        page["report"] = {**report, "proposal": await with_reason(report["proposal"], tx, office)}
     return page
 
 
@@ -99,7 +111,7 @@ def outline(case: Document) -> Document:
     }
 
 
-async def _enter(case: Document, caller: Caller, tx: Tx, office: Office) -> None:
+async def enter_reading(case: Document, caller: Caller, tx: Tx, office: Office) -> None:
     """One entry for what the same person reads again within the same slot of time."""
     slot = office.records.at(tx.now).reading.slot_minutes * 60
     key = f"{case['_id']}:{caller.subject}:{int(tx.now.timestamp()) // slot}"

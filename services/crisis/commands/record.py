@@ -20,7 +20,7 @@ from services.crisis.commands.minors import need_guardians_consent
 from services.crisis.commands.rights import known_case, responds, seen_case
 from services.crisis.domain.matters import Matter
 from services.crisis.domain.pathway import ENDED, MEDICAL, Stage, allows
-from services.crisis.domain.record import Entry, ReassessmentEntry, missing_fields
+from services.crisis.domain.record import Entry, ProblemEntry, ReassessmentEntry, missing_fields
 from services.crisis.office import Office
 
 SAFETY_PLAN = "safety_plan"
@@ -82,6 +82,9 @@ async def add_section(
     note(case, tx, "section", caller.subject, section_id=ident, about=kind)
     for matter in entry.matters():
         need_decision(case, matter)
+    if isinstance(entry, ProblemEntry) and entry.classified:
+        # The latest classification is the case's: who is asked to help is told its categories, and no more.
+        case["problem_codes"] = [code.value for code in entry.classified]
     if isinstance(entry, ReassessmentEntry):
         await _reassessed(case, entry, caller, tx, office)
     rule = entry.raises()

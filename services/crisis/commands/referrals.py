@@ -102,7 +102,7 @@ async def refer(
     chosen = await choose(organisation_id, need, case["division"], tx, office, tried(referral))
     await pass_consent_gate(case, chosen.organisation["_id"], override_reason, caller, tx, office)
     if referral is None or ReferralState(referral["state"]) in ENDED:
-        referral = new_referral(case, tx, chosen.organisation)
+        referral = new_referral(case, tx, office.policies.at(tx.now), chosen.organisation)
     if referral["organisation_id"] != chosen.organisation["_id"] or referral["state"] == ReferralState.drafted:
         referral.update(backup_id=chosen.organisation["backup_id"], attempt=1)
     case["decisions_needed"] = [about for about in case["decisions_needed"] if about != "referral_without_receiver"]
@@ -156,7 +156,7 @@ async def refer_beside(
     need = wanted(case, kind, psychiatric=False)
     chosen = await choose(organisation_id, need, case["division"], tx, office)
     await pass_consent_gate(case, chosen.organisation["_id"], override_reason, caller, tx, office)
-    referral = new_referral(case, tx, chosen.organisation, kind)
+    referral = new_referral(case, tx, office.policies.at(tx.now), chosen.organisation, kind)
     if employer_id is not None:
         referral["employer_id"] = employer_id
     if programme is not None:

@@ -111,6 +111,8 @@ async def erase(cases: Sequence[Document], tx: Tx, office: Office, *, pseudonyms
             tx.put(collection, rest)
     for case in cases:
         case["flags"] = [{**row, "contact_state": "erased"} for row in case["flags"]]
+        for field in ("lowering", "report"):
+            case[field] = without_sealed(case.get(field))
         if pseudonyms:
             await _forget(case, tx)
 

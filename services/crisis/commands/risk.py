@@ -15,9 +15,11 @@ from services.crisis.case import (
     note,
     plan_follow_ups,
     raise_tier,
+    seal_key,
     start_clock,
 )
 from services.crisis.commands.emergency import UNCONFIRMED
+from services.crisis.commands.reasons import ERASED, reason_of, sealed_reason
 from services.crisis.commands.rights import seen_case
 from services.crisis.office import Office
 
@@ -33,14 +35,15 @@ async def raise_risk(case_id: UUID, tier: Tier, reason: str, caller: Caller, tx:
     return case
 
 
-async def propose_lowering(case_id: UUID, tier: Tier, reason: str, caller: Caller, tx: Tx) -> Document:
+async def propose_lowering(case_id: UUID, tier: Tier, reason: str, caller: Caller, tx: Tx, office: Office) -> Document:
     """The first of two persons. A score is no reason: someone has talked to the person."""
     case = await seen_case(case_id, caller, tx)
     if tier.rank >= case["rank"]:
         raise NotAllowed(f"{tier} is not below {case['tier']}")
     if case["emergency"]["state"] in UNCONFIRMED:
         raise NotAllowed("an act in progress has no confirmed contact yet")
-    case["lowering"] = {"to": tier.value, "reason": reason, "by": caller.subject, "at": tx.now}
+    sealed = await sealed_reason(seal_key(case), reason, tx, office)
+    case["lowering"] = {"to": tier.value, "by": caller.subject, "at": tx.now, **sealed}
     note(case, tx, "lowering_proposed", caller.subject, tier=tier.value)
     tx.record(
         actor=caller.subject,
@@ -64,6 +67,7 @@ async def agree_to_lower(case_id: UUID, reason: str, caller: Caller, tx: Tx, off
         raise NotAllowed("lowering a risk takes a second person", status=403)
     if case["emergency"]["state"] in UNCONFIRMED:
         raise NotAllowed("an act in progress has no confirmed contact yet")
+    because = await reason_of(proposed, tx, office) or ERASED
     policy = office.policies.at(tx.now)
     previous, tier = Tier(case["tier"]), Tier(proposed["to"])
     case.update(tier=tier.value, rank=tier.rank, policy=policy.version, lowering=None)
@@ -81,7 +85,7 @@ async def agree_to_lower(case_id: UUID, reason: str, caller: Caller, tx: Tx, off
         previous=previous.value,
         tier=tier.value,
         proposed_by=proposed["by"],
-        proposed_because=proposed["reason"],
+        proposed_because=because,
     )
     tx.emit(
         RiskLowered(

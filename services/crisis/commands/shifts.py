@@ -125,8 +125,9 @@ async def end_shift(shift_id: UUID, caller: Caller, tx: Tx, office: Office) -> D
         shift = await _planned_by(shift_id, caller, tx)
     held = await queue_store.held_by(tx, shift["person"], office.shifts.at(tx.now).hand_over.most_cases)
     if shift["state"] != ShiftState.ended:
-        danger = any(case["emergency"]["state"] in UNCONFIRMED for case in held)
-        if danger and await store.open_hand_over(tx, shift_id) is None:
+        offered = await store.open_hand_over(tx, shift_id)
+        given = {row["case_id"] for row in offered["cases"]} if offered else set()
+        if any(case["emergency"]["state"] in UNCONFIRMED and case["_id"] not in given for case in held):
             raise NotAllowed(
                 "an act in progress has no confirmed contact yet: hand the case over first", reason="emergency_held"
             )

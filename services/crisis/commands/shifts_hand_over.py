@@ -13,7 +13,7 @@ from chassis.errors import NotAllowed, NotFound, Refused
 from chassis.sealing import Unreadable
 from chassis.tx import Document, Tx
 from contracts.crisis import HandOverOverdue
-from services.crisis.case import note
+from services.crisis.case import note, passed_to
 from services.crisis.commands.rights import OFFICERS, WATCHERS, trusted
 from services.crisis.domain.shifts import HAND_OVER_NEXT, HandOverState, ShiftState
 from services.crisis.office import Office
@@ -53,6 +53,8 @@ async def hand_over(
         raise Refused("to_oneself", "a hand-over goes to another person", "to")
     policy = office.shifts.at(tx.now)
     held = {case["_id"]: case for case in await _held(shift["person"], tx, office)}
+    if shift["person"] != caller.subject:  # a supervisor gives what the supervisor sees
+        held = {key: case for key, case in held.items() if caller.sees(case["division"])}
     for field, named in (("cases", cases or []), ("notes", list(notes))):
         for case_id in named:
             if case_id not in held:
@@ -117,33 +119,48 @@ async def accept(hand_over_id: UUID, caller: Caller, tx: Tx) -> Document:
     """The person to whom they are offered takes them, by name: in one act all of them change hands.
 
     A case that was closed, taken by another or moved out of the taker's division meanwhile is left where it is, and the
-    answer says so: one case never keeps the others from changing hands.
+    answer says so: one case never keeps the others from changing hands. Where one was merged meanwhile, the case that
+    goes on changes hands in its place.
     """
     offered = await _offered_to(hand_over_id, caller, tx)
     if offered["state"] == HandOverState.accepted:
         return offered
     caller.needs(*OFFICERS)
     await tx.load("cases", _ids(offered))
+    given: dict[UUID, Document] = {}
     rows: list[Document] = []
     for row in offered["cases"]:
-        case = await tx.get("cases", row["case_id"])
-        taken = (
-            case is not None
-            and case["state"] == "open"
-            and case.get("held_by") == offered["from"]
-            and caller.sees(case["division"])
-        )
+        case = await _still_held(row["case_id"], offered["from"], tx)
+        taken = case is not None and caller.sees(case["division"])
         rows.append({**row, "taken": taken})
-        if case is None or not taken:
-            continue
+        if case is not None and taken:
+            given[case["_id"]] = case
+    for case in given.values():
         case["held_by"] = caller.subject
         if case["acknowledgement"]["by"] == offered["from"]:
-            case["acknowledgement"] = {**case["acknowledgement"], "by": caller.subject}
+            case["acknowledgement"] = passed_to(case["acknowledgement"], caller)
         note(case, tx, "handed_over", caller.subject, giver=offered["from"], hand_over_id=hand_over_id)
+        tx.record(
+            actor=caller.subject,
+            action="case_handed_over",
+            subject=str(case["_id"]),
+            division=case["division"],
+            reason="hand_over",
+            giver=offered["from"],
+            hand_over_id=str(hand_over_id),
+        )
         tx.put("cases", case)
     offered["cases"] = rows
     _move(offered, HandOverState.accepted, caller.subject, tx)
     return offered
+
+
+async def _still_held(case_id: UUID, person: str, tx: Tx) -> Document | None:
+    """The open case that the person holds under this id, or under that of the case that it was merged into."""
+    case = await tx.get("cases", case_id)
+    while case is not None and case["state"] == "merged":
+        case = await tx.get("cases", case["merged_into"])
+    return case if case is not None and case["state"] == "open" and case.get("held_by") == person else None
 
 
 async def decline(hand_over_id: UUID, caller: Caller, tx: Tx, office: Office) -> Document:
@@ -174,12 +191,19 @@ def _move(offered: Document, state: HandOverState, by: str, tx: Tx) -> None:
 
 
 async def hand_over_due(hand_over_id: UUID, tx: Tx, office: Office) -> None:
-    """Nobody has accepted in time: a supervisor is called, again and again until somebody answers."""
+    """Nobody has accepted in time: a supervisor is called, again and again until somebody answers.
+
+    Where every case was closed or taken by others meanwhile, there is nothing left to answer: the offer ends.
+    """
     offered = await tx.get("hand_overs", hand_over_id)
     if offered is None or offered["state"] != HandOverState.offered:
         return
     if offered["due_at"] > tx.now:
         tx.set_timer(TIMER, hand_over_id, offered["due_at"])
+        return
+    await tx.load("cases", _ids(offered))
+    if not [row for row in offered["cases"] if await _still_held(row["case_id"], offered["from"], tx)]:
+        _move(offered, HandOverState.withdrawn, "policy", tx)
         return
     _call(offered, tx, office)
     tx.set_timer(TIMER, hand_over_id, offered["due_at"])

@@ -15,10 +15,15 @@ from services.crisis.case import (
     UNANSWERED,
     nearest,
     need_decision,
+    need_next_step,
     note,
+    passed_to,
     release_responder,
     request_responder,
+    seal_key,
 )
+from services.crisis.commands.chains import line_takes
+from services.crisis.commands.reasons import reason_of, sealed_reason
 from services.crisis.commands.referrals_consent import pass_consent_gate
 from services.crisis.commands.rights import institution_of, seen_case
 from services.crisis.domain.matters import Matter
@@ -140,13 +145,21 @@ async def seen_transfer(transfer_id: UUID, caller: Caller, tx: Tx) -> Document:
     return transfer
 
 
+async def shown(transfer: Document, tx: Tx, office: Office) -> Document:
+    """A transfer as either side reads it: why it ended in plain, and not whose case it is."""
+    reason = await reason_of({**transfer, "reason": transfer["reason_ended"]}, tx, office)
+    return {name: value for name, value in transfer.items() if name not in ("person", "sealed")} | {
+        "reason_ended": reason
+    }
+
+
 async def accept_transfer(transfer_id: UUID, caller: Caller, tx: Tx, office: Office) -> Document:
     """A named person of the receiving office takes the case: from now on it is that office's alone."""
     transfer, case = await _answered(transfer_id, State.accepted, caller, tx)
     if transfer["state"] == State.accepted:
         return transfer
     old = case["division"]
-    _end(transfer, case, State.accepted, caller.subject, None, tx)
+    _end(transfer, case, State.accepted, caller.subject, tx)
     case["owner"] = {
         "division": transfer["to_division"],
         "organisation_id": transfer["to_organisation_id"],
@@ -155,13 +168,15 @@ async def accept_transfer(transfer_id: UUID, caller: Caller, tx: Tx, office: Off
     case["division"] = transfer["to_division"]
     if case["acknowledgement"]["state"] == "acknowledged":
         # Who had taken it is of the other office: the person who accepts is the one who has it now.
-        case["acknowledgement"] = {**case["acknowledgement"], "by": caller.subject, "at": tx.now}
+        case["acknowledgement"] = {**passed_to(case["acknowledgement"], caller), "at": tx.now}
         case["held_by"] = caller.subject
     else:
         # While a clock waits nobody there has it yet, and nobody of the old office holds it any more.
         case["held_by"] = None
+        line_takes(case, tx, office)  # of a chain as well: whoever held a hop may be of the other office
     case["decisions_needed"] = [one for one in case["decisions_needed"] if one != Matter.transfer_unanswered]
     await _move_what_belongs(case, tx, office)
+    await need_next_step(case, tx)
     note(case, tx, "transferred", caller.subject, transfer_id=transfer_id, from_division=old)
     tx.record(
         actor=caller.subject,
@@ -208,19 +223,21 @@ async def _move_what_belongs(case: Document, tx: Tx, office: Office) -> None:
         request_responder(case, tx, office.policies.at(tx.now))
 
 
-async def decline_transfer(transfer_id: UUID, reason: str, caller: Caller, tx: Tx) -> Document:
+async def decline_transfer(transfer_id: UUID, reason: str, caller: Caller, tx: Tx, office: Office) -> Document:
     """The receiving office says no, by a named person and with a reason; the case stays where it is."""
     transfer, case = await _answered(transfer_id, State.declined, caller, tx)
     if transfer["state"] == State.declined:
         return transfer
-    _end(transfer, case, State.declined, caller.subject, reason, tx)
+    transfer |= await sealed_reason(seal_key(case), reason, tx, office)
+    _end(transfer, case, State.declined, caller.subject, tx)
     need_decision(case, Matter.transfer_unanswered)
     note(case, tx, "transfer_declined", caller.subject, transfer_id=transfer_id)
+    _record_end(transfer, reason, caller, tx)
     tx.put("cases", case)
     return transfer
 
 
-async def withdraw_transfer(transfer_id: UUID, reason: str, caller: Caller, tx: Tx) -> Document:
+async def withdraw_transfer(transfer_id: UUID, reason: str, caller: Caller, tx: Tx, office: Office) -> Document:
     """The owner takes its request back."""
     transfer = await the(tx, "transfers", transfer_id, "transfer")
     if not sends(transfer, caller):
@@ -228,9 +245,11 @@ async def withdraw_transfer(transfer_id: UUID, reason: str, caller: Caller, tx: 
     if transfer["state"] == State.withdrawn:
         return transfer
     _may_become(transfer, State.withdrawn)
-    case = await store.the_case(tx, transfer["case_id"])
-    _end(transfer, case, State.withdrawn, caller.subject, reason, tx)
+    case = await seen_case(transfer["case_id"], caller, tx)
+    transfer |= await sealed_reason(seal_key(case), reason, tx, office)
+    _end(transfer, case, State.withdrawn, caller.subject, tx)
     note(case, tx, "transfer_withdrawn", caller.subject, transfer_id=transfer_id)
+    _record_end(transfer, reason, caller, tx)
     tx.put("cases", case)
     return transfer
 
@@ -244,13 +263,25 @@ async def _answered(transfer_id: UUID, state: State, caller: Caller, tx: Tx) -> 
     return transfer, await store.the_case(tx, transfer["case_id"])
 
 
+def _record_end(transfer: Document, reason: str, caller: Caller, tx: Tx) -> None:
+    """Why it was not to be, for the office that asked."""
+    tx.record(
+        actor=caller.subject,
+        action=f"transfer_{transfer['state']}",
+        subject=str(transfer["case_id"]),
+        division=transfer["from_division"],
+        reason=reason,
+        to_division=transfer["to_division"],
+    )
+
+
 def _may_become(transfer: Document, state: State) -> None:
     if not allows(State(transfer["state"]), state):
         raise NotAllowed(f"a transfer that is {transfer['state']} cannot become {state}")
 
 
-def _end(transfer: Document, case: Document, state: State, by: str, reason: str | None, tx: Tx) -> None:
-    transfer.update(state=state.value, answered_by=by, ended_at=tx.now, reason_ended=reason)
+def _end(transfer: Document, case: Document, state: State, by: str, tx: Tx) -> None:
+    transfer.update(state=state.value, answered_by=by, ended_at=tx.now)
     case["transfer_id"] = None
     tx.put("transfers", transfer)
     tx.cancel_timer("transfer", transfer["_id"])
@@ -265,7 +296,7 @@ async def transfer_due(transfer_id: UUID, tx: Tx, office: Office) -> None:
         tx.set_timer("transfer", transfer_id, transfer["due_at"])
         return
     case = await store.the_case(tx, transfer["case_id"])
-    _end(transfer, case, State.expired, "policy", None, tx)
+    _end(transfer, case, State.expired, "policy", tx)
     need_decision(case, Matter.transfer_unanswered)
     note(case, tx, "transfer_expired", "policy", transfer_id=transfer_id)
     tx.put("cases", case)

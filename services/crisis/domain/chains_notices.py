@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from services.crisis.domain.codes import Code
+from contracts.codes import Code
 
 
 class Addressee(Code):

@@ -6,19 +6,7 @@ published one.
 
 from __future__ import annotations
 
-from enum import StrEnum
-
-
-class Code(StrEnum):
-    """A code that is stored and told, and its Chinese words."""
-
-    label: str
-
-    def __new__(cls, value: str, label: str) -> Code:
-        code = str.__new__(cls, value)
-        code._value_ = value
-        code.label = label
-        return code
+from contracts.codes import Code
 
 
 class Means(Code):

@@ -12,6 +12,7 @@ from services.crisis.domain.forms import MAY_RAISE, OFFICERS
 SETTINGS: dict[str, Setting] = {
     "volunteer": Setting.community,
     "community_worker": Setting.community,
+    "grid_worker": Setting.community,
     "surveyor": Setting.community,
     "class_teacher": Setting.school,
     "school_counsellor": Setting.school,

@@ -32,13 +32,14 @@ MAY_RAISE: dict[Way, frozenset[str]] = {
     Way.repeated_contact: OFFICERS,
     Way.tree_hole_post: OFFICERS,
     Way.outreach: OFFICERS,
-    Way.third_party: OFFICERS | {"community_worker", "school_counsellor"},
+    Way.third_party: OFFICERS | {"community_worker", "grid_worker", "school_counsellor"},
     Way.screening_result: OFFICERS | {"surveyor", "community_worker", "school_counsellor"},
     Way.self_test: OFFICERS | {"community_worker", "school_counsellor"},
     Way.school_warning: OFFICERS | {"class_teacher", "school_counsellor"},
-    Way.concern: OFFICERS | {"volunteer", "community_worker", "class_teacher", "school_counsellor", "surveyor"},
+    Way.concern: OFFICERS
+    | {"volunteer", "community_worker", "grid_worker", "class_teacher", "school_counsellor", "surveyor"},
     Way.walk_in: OFFICERS | {"community_worker", "school_counsellor"},
-    Way.missed_check_in: OFFICERS | {"volunteer", "community_worker"},
+    Way.missed_check_in: OFFICERS | {"volunteer", "community_worker", "grid_worker"},
 }
 """Who fills in which form."""
 

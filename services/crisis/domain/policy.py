@@ -156,6 +156,8 @@ class Responder(PolicyPart):
 class ReferralPolicy(PolicyPart):
     tiers: tuple[Tier, ...]
     tiers_source: Source
+    send_minutes: Annotated[dict[Tier, Minutes], AfterValidator(each_tier)]
+    send_source: Source
     receive_minutes: Annotated[dict[Tier, Minutes], AfterValidator(each_tier)]
     receive_source: Source
     schedule_minutes: Annotated[dict[Tier, Minutes], AfterValidator(each_tier)]

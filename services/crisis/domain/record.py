@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from contracts.base import Answer, FineDivision
+from contracts.codes import ProblemCode
 from services.crisis.domain.codes import (
     HELPERS,
     Access,
@@ -129,6 +130,9 @@ class ProblemEntry(Entry):
 
     kind: Literal["problem"]
     problems: tuple[Problem, ...] = Field(min_length=1, max_length=8)
+    classified: tuple[ProblemCode, ...] = Field(
+        (), max_length=8, description="Under 发展性, 适应性 or 障碍性, by the list that the registry shares."
+    )
     note: PersonalOrNone = None
 
 

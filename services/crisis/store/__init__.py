@@ -44,6 +44,7 @@ from services.crisis.store.cases import (
     the_plan,
     the_referral,
     under,
+    unsent,
 )
 from services.crisis.store.follow_ups import due_plans, referral_states
 
@@ -100,4 +101,5 @@ __all__ = [
     "the_screening",
     "to_ask_again",
     "under",
+    "unsent",
 ]

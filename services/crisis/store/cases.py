@@ -55,6 +55,7 @@ COLLECTIONS: dict[str, list[Any]] = {
         index("division"),
         index("organisation_id", "state"),
         index("organisation_id", "slot.week"),
+        index("division", "send_by", partialFilterExpression={"state": "drafted"}),
     ],
     "contacts": [index("case_id"), index("person"), index("same.phone", sparse=True), index("same.name", sparse=True)],
     "person_keys": [],
@@ -159,6 +160,12 @@ async def needing_attention(
         ],
     }
     return await database.find("cases", _after(query, after), sort=ORDER, limit=limit)
+
+
+async def unsent(database: Database, division: str, now: datetime, limit: int) -> list[Document]:
+    """Drafts that should have been sent by now, the longest overdue first."""
+    query = {"state": "drafted", "division": under(division), "send_by": {"$lte": now}}
+    return await database.find("referrals", query, sort=[("send_by", 1), ("_id", 1)], limit=limit)
 
 
 async def referrals_for(database: Database, organisation: UUID, states: list[str], limit: int) -> list[Document]:

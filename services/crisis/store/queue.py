@@ -5,6 +5,7 @@ call_out_parties   one an office or service that is called out in a crisis: kind
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -33,9 +34,14 @@ def waiting(division: str) -> Document:
     }
 
 
-async def next_waiting(tx: Tx, division: str) -> Document | None:
-    """The case that is next; two transactions that take the same one disturb each other, and one looks again."""
-    found = await tx.find("cases", waiting(division), sort=QUEUE_ORDER, limit=1)
+async def next_waiting(tx: Tx, division: str, besides: Collection[str] = ()) -> Document | None:
+    """The case that is next, those of some offices left out; two transactions that take the same one disturb each
+    other, and one looks again.
+    """
+    query = waiting(division)
+    if besides:
+        query["division"] = {**query["division"], "$nin": list(besides)}
+    found = await tx.find("cases", query, sort=QUEUE_ORDER, limit=1)
     return found[0] if found else None
 
 

@@ -33,6 +33,7 @@ SEALED: dict[str, str] = {
     "medication_hand_overs": "case_id",
     "hand_over_notes": "case_id",
     "guardians": "case_id",
+    "transfers": "case_id",
 }
 """What of a case is sealed under the key that its `person` names, and the field that names the case."""
 REGISTERS = ("programme_contacts", "incident_contacts", "screening_contacts", "posts")
@@ -40,7 +41,7 @@ REGISTERS = ("programme_contacts", "incident_contacts", "screening_contacts", "p
 MORE_INDEXES: dict[str, list[Any]] = {
     **{name: [index("person", sparse=True)] for name in SEALED if name != "contacts"},
     "guardians": [index("person", sparse=True), index("others.person", sparse=True)],
-    "transfers": [index("case_id")],
+    "transfers": [index("case_id"), index("person", sparse=True)],
     "screenings": [index("person", sparse=True)],
     "incident_people": [index("person", sparse=True)],
     **{name: [index("flag_id", sparse=True)] for name in ("concerns", "outreaches", "incoming_referrals")},

@@ -20,7 +20,12 @@ from services.crisis.store.cases import under
 COLLECTIONS: dict[str, list[Any]] = {
     "shifts": [index("division", "ends_at"), index("person", "ends_at"), index("hotline_id", "ends_at")],
     "watches": [],
-    "hand_overs": [index("shift_id", "state"), index("division", "state", "offered_at"), index("to", "state")],
+    "hand_overs": [
+        index("shift_id", "state"),
+        index("division", "state", "offered_at"),
+        index("to", "state"),
+        index("cases.case_id"),
+    ],
     "hand_over_notes": [index("hand_over_id"), index("case_id")],
 }
 
@@ -126,6 +131,12 @@ async def hand_overs_for(database: Database, division: str, person: str, limit: 
     """What is offered in a division, or to this person from wherever."""
     query = {"$or": [{"division": under(division)}, {"to": person}], "state": "offered"}
     return await database.find("hand_overs", query, sort=[("offered_at", 1), ("_id", 1)], limit=limit)
+
+
+async def hand_overs_of_case(tx: Tx, case_id: UUID) -> list[Document]:
+    """Every offer of a case at the end of a shift, the first one first; of the other cases in it nothing."""
+    found = await tx.find("hand_overs", {"cases.case_id": case_id}, sort=[("_id", 1)])
+    return [{**one, "cases": [row for row in one["cases"] if row["case_id"] == case_id]} for one in found]
 
 
 async def notes_of(tx: Tx, hand_over_id: UUID) -> list[Document]:

@@ -132,3 +132,25 @@ async def test_who_may_enrol_and_who_sees_what(world: World, client: httpx.Async
     assert (await client.get("/v1/bereavements", headers=other)).json()["tasks"] == []
     wrong_page = await client.get("/v1/bereavements?after=x", headers=officer)
     assert (wrong_page.status_code, wrong_page.json()["field"]) == (422, "query.after")
+
+
+async def test_a_grid_worker_sees_the_own_tasks_of_the_own_village_and_no_others(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    village = f"{TOWN}001"
+
+    def worker(sub: str, division: str = village) -> dict[str, str]:
+        return world.keys.token("grid_worker", sub=sub, division=division)
+
+    body = {"id": str(uuid4()), "division": village, "loss": a_loss(world), "worker": "grid-a"}
+    made = await client.post("/v1/bereavements", json=body, headers=world.keys.token("duty_officer"))
+    assert made.status_code == 200, made.text
+    await until_due(world, UUID(str(body["id"])))
+
+    async def tasks(headers: dict[str, str]) -> list[str]:
+        return [one["division"] for one in (await client.get("/v1/tasks", headers=headers)).json()["tasks"]]
+
+    assert await tasks(worker("grid-a")) == [village]
+    assert await tasks(worker("grid-b")) == []
+    assert await tasks(worker("grid-a", f"{TOWN}002")) == []
+    assert (await client.get("/v1/programmes", headers=worker("grid-a"))).status_code == 403

@@ -22,6 +22,8 @@ from tests.services.crisis.test_routes import is_problem
 from tests.services.crisis.world import COUNTY, HOSPITAL, MODERATE, NEIGHBOUR, TOWN, World, organisation, person
 
 SCHOOL = UUID("00000000-0000-7000-8000-0000000005c0")
+VILLAGE, NEXT_VILLAGE = f"{TOWN}001", f"{TOWN}002"
+GRID = f"{VILLAGE}003"
 FORMS = load_forms()
 ASKED = dict.fromkeys(SUICIDE, "no")
 UNASKED = dict.fromkeys(SUICIDE, "not_asked")
@@ -72,6 +74,8 @@ async def a_school(world: World) -> None:
 def token(world: World, role: str, **claims: Any) -> dict[str, str]:
     if role in ("class_teacher", "school_counsellor"):
         claims = {"organisation": str(SCHOOL), **claims}
+    if role == "grid_worker":
+        claims = {"division": VILLAGE, "grid": GRID, **claims}
     return world.keys.token(role, **{"sub": f"{role}-a", **claims})
 
 
@@ -175,11 +179,12 @@ async def test_each_role_raises_by_its_own_ways(world: World, client: httpx.Asyn
     await a_school(world)
     for way in Way:
         flags = len(world.emitted(RiskFlagged))
-        answer = await client.post("/v1/concerns", json=said(way), headers=token(world, role))
+        place = {"division": VILLAGE} if role == "grid_worker" else {}
+        answer = await client.post("/v1/concerns", json=said(way) | place, headers=token(world, role))
         if role in MAY_RAISE[way]:
             assert answer.status_code == 202, f"{way}: {answer.text}"
             (flag,) = world.emitted(RiskFlagged)[flags:]
-            assert (flag.way, flag.place) == (way, TOWN)
+            assert (flag.way, flag.place) == (way, place.get("division", TOWN))
             await world.take(flag)
         else:
             is_problem(answer, 403, "body.way")
@@ -538,3 +543,48 @@ async def test_whatever_is_posted_is_taken_with_its_flag_or_refused_by_its_field
 def test_every_form_that_ships_is_a_json_schema() -> None:
     for form in FORMS.newest():
         assert form.validator.is_valid({}) is False, "a form asks for something"
+
+
+# Grids
+
+
+async def test_a_grid_worker_raises_concerns_of_the_own_grid_and_sees_nobody_elses(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    mine, other = token(world, "grid_worker"), token(world, "grid_worker", sub="grid_worker-b")
+    body = await raised(world, client, "grid_worker", division=VILLAGE)
+    case = await case_of(world, body)
+    assert (case["division"], case["setting"]) == (VILLAGE, "community")
+    assert case["chain"]["called"], "somebody is called to receive it"
+    whole = (await client.get(f"/v1/concerns/{body['id']}", headers=token(world, "duty_officer"))).json()
+    assert (whole["grid"], whole["role"], whole["raised_by"]) == (GRID, "grid_worker", "grid_worker-a")
+    by_a_neighbour = await raised(world, client, "volunteer", division=VILLAGE, grid=GRID)
+    listed = (await client.get("/v1/concerns", headers=mine)).json()["concerns"]
+    assert [(one["id"], one["became"]) for one in listed] == [(body["id"], "waiting")]
+    assert (await client.get("/v1/concerns", headers=other)).json()["concerns"] == []
+    is_problem(await client.get(f"/v1/concerns/{by_a_neighbour['id']}", headers=mine), 404)
+    for path in (f"/v1/cases/{case['_id']}", "/v1/cases", "/v1/hops"):
+        is_problem(await client.get(path, headers=mine), 403)
+
+
+async def test_a_grid_worker_has_no_other_village_and_no_other_grid(world: World, client: httpx.AsyncClient) -> None:
+    def of(**claims: Any) -> dict[str, str]:
+        return token(world, "grid_worker", **claims)
+
+    for headers, change, status, place in (
+        (of(), {"division": NEXT_VILLAGE}, 422, "body.division"),
+        (of(), {"division": TOWN}, 422, "body.division"),
+        (of(division=TOWN), {}, 403, "body.division"),
+        (of(division=COUNTY), {}, 403, "body.division"),
+        (of(grid=f"{NEXT_VILLAGE}001"), {}, 403, "body.grid"),
+        (of(), {"grid": f"{VILLAGE}004"}, 403, "body.grid"),
+        (of(), {"grid": "3"}, 422, "body.grid"),
+        (of(grid=None), {"grid": GRID}, 403, "body.grid"),
+        (token(world, "volunteer"), {"grid": f"{NEXT_VILLAGE}001"}, 422, "body.grid"),
+        (of(), said(Way.school_warning) | {"division": VILLAGE}, 403, "body.way"),
+    ):
+        body = said(division=VILLAGE) | change
+        is_problem(await client.post("/v1/concerns", json=body, headers=headers), status, place)
+    assert world.emitted(RiskFlagged) == []
+    without = await client.post("/v1/concerns", json=said(division=VILLAGE), headers=of(grid=None))
+    assert without.status_code == 202, "a village without grids has a worker of the village"

@@ -305,7 +305,7 @@ async def test_lowering_takes_a_proposal_with_a_reason_and_a_second_person(world
     await world.acknowledge(key)
     with pytest.raises(NotAllowed, match="nobody has proposed"):
         await world.do(lambda tx: commands.agree_to_lower(key, "同意", SUPERVISOR, tx, world.office))
-    await world.do(lambda tx: commands.propose_lowering(key, Tier.moderate, "已面谈", SUPERVISOR, tx))
+    await world.do(lambda tx: commands.propose_lowering(key, Tier.moderate, "已面谈", SUPERVISOR, tx, world.office))
     assert (await world.case(key))["tier"] == "high"
     with pytest.raises(NotAllowed, match="second person") as refusal:
         await world.do(lambda tx: commands.agree_to_lower(key, "同意", SUPERVISOR, tx, world.office))
@@ -322,7 +322,7 @@ async def test_lowering_takes_a_proposal_with_a_reason_and_a_second_person(world
 
 async def test_a_proposal_does_not_outlive_a_new_flag(world: World) -> None:
     key = (await world.flag(caller=person(), **HIGH))["_id"]
-    await world.do(lambda tx: commands.propose_lowering(key, Tier.low, "已面谈", OFFICER, tx))
+    await world.do(lambda tx: commands.propose_lowering(key, Tier.low, "已面谈", OFFICER, tx, world.office))
     await world.flag(caller=person(), **MODERATE)
     with pytest.raises(NotAllowed, match="nobody has proposed"):
         await world.do(lambda tx: commands.agree_to_lower(key, "同意", SUPERVISOR, tx, world.office))
@@ -330,12 +330,12 @@ async def test_a_proposal_does_not_outlive_a_new_flag(world: World) -> None:
 
 async def test_no_risk_is_lowered_while_nobody_is_with_the_person(world: World) -> None:
     key = (await world.flag(caller=person(), **HIGH))["_id"]
-    await world.do(lambda tx: commands.propose_lowering(key, Tier.low, "已面谈", OFFICER, tx))
+    await world.do(lambda tx: commands.propose_lowering(key, Tier.low, "已面谈", OFFICER, tx, world.office))
     await world.do(lambda tx: commands.call_emergency(key, EmergencyService.police_110, OFFICER, tx, world.office))
     with pytest.raises(NotAllowed, match="no confirmed contact"):
         await world.do(lambda tx: commands.agree_to_lower(key, "同意", SUPERVISOR, tx, world.office))
     with pytest.raises(NotAllowed, match="no confirmed contact"):
-        await world.do(lambda tx: commands.propose_lowering(key, Tier.low, "已面谈", OFFICER, tx))
+        await world.do(lambda tx: commands.propose_lowering(key, Tier.low, "已面谈", OFFICER, tx, world.office))
 
 
 async def test_any_officer_raises_at_any_time_and_nobody_raises_downward(world: World) -> None:

@@ -556,7 +556,7 @@ async def test_the_longest_time_is_counted_from_when_the_case_was_last_raised(wo
     key = await a_case(world, MODERATE)
     await world.pass_time(31 * DAY)
     await world.flag(caller=person(), **HIGH)
-    await world.do(lambda tx: commands.propose_lowering(key, Tier.moderate, "面谈", OTHER_OFFICER, tx))
+    await world.do(lambda tx: commands.propose_lowering(key, Tier.moderate, "面谈", OTHER_OFFICER, tx, world.office))
     await world.acknowledge(key)
     await world.do(lambda tx: commands.agree_to_lower(key, "同意", SUPERVISOR, tx, world.office))
     with pytest.raises(NotAllowed, match="longest_reached does not hold: the case is 0 days old"):
@@ -609,7 +609,7 @@ async def test_a_plan_that_is_voided_whole_asks_for_a_decision_and_a_new_one_tak
 
 
 async def lower(world: World, key: UUID, tier: Tier) -> None:
-    await world.do(lambda tx: commands.propose_lowering(key, tier, "已面谈", OFFICER, tx))
+    await world.do(lambda tx: commands.propose_lowering(key, tier, "已面谈", OFFICER, tx, world.office))
     await world.do(lambda tx: commands.agree_to_lower(key, "同意", OTHER_SUPERVISOR, tx, world.office))
 
 

@@ -194,7 +194,11 @@ class FollowUpsAtWork(RuleBasedStateMachine):
     @rule(data=st.data(), tier=st.sampled_from(Tier))
     def lower(self, data: st.DataObject, tier: Tier) -> None:
         key, office = self.pick(data)["_id"], self.world.office
-        self.ask(lambda: self.world.do(lambda tx: commands.propose_lowering(key, tier, "面谈", OFFICER, tx)))
+        self.ask(
+            lambda: self.world.do(
+                lambda tx: commands.propose_lowering(key, tier, "面谈", OFFICER, tx, self.world.office)
+            )
+        )
         done = self.ask(
             lambda: self.world.do(lambda tx: commands.agree_to_lower(key, "同意", OTHER_SUPERVISOR, tx, office))
         )

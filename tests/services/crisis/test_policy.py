@@ -71,7 +71,7 @@ def spoil(folder: Path, old: str, new: str) -> Path:
         ("hours = [72, 168, 720]", "hours = [168, 72]", "follow_up.moderate.hours"),
         ("hours = [72, 168, 720]", "hours = [-1]", "follow_up.moderate.hours.0"),
         ("low = 2880", "# low", "Invalid"),
-        (", low = 2880", "", "referral.receive_minutes"),
+        (", low = 2880", "", "referral.send_minutes"),
         ('most = 3\nsource = "988', 'most = 3\n#source = "988', "attempts.source"),
         ("[[acknowledgement.low]]", "[[acknowledgement.lowest]]", "acknowledgement.lowest"),
         ('tiers = ["imminent", "high", "moderate"]', 'tiers = ["urgent"]', "responder.tiers.0"),

@@ -163,7 +163,7 @@ async def test_an_acknowledgement_in_the_moment_in_which_the_time_runs_out(world
 
 async def test_a_raise_and_a_lowering_in_one_moment_leave_the_case_raised(world: World, replica: MovedClock) -> None:
     key = (await world.flag(caller=person(), **HIGH))["_id"]
-    await world.do(lambda tx: commands.propose_lowering(key, Tier.low, "已面谈", SUPERVISOR, tx))
+    await world.do(lambda tx: commands.propose_lowering(key, Tier.low, "已面谈", SUPERVISOR, tx, world.office))
     raised, lowered = await at_once(
         world,
         replica,

@@ -12,10 +12,11 @@ from pydantic import TypeAdapter
 
 from chassis.clock import new_id
 from contracts.base import Answer
-from contracts.crisis import RiskRaised
+from contracts.codes import CODE_LISTS, Code, ProblemCategory
+from contracts.crisis import ResponderRequested, RiskRaised
 from contracts.hotline import RiskFlagged, Way
 from contracts.registry import OrganisationKind, OrganisationRegistered
-from services.crisis.domain.codes import HELPERS, LISTS, CareGroup, Code, MarkKind, RedFlag
+from services.crisis.domain.codes import HELPERS, LISTS, CareGroup, MarkKind, RedFlag
 from services.crisis.domain.matters import Matter
 from services.crisis.domain.pathway import ENDED, MEDICAL, NEXT, Stage, allows
 from services.crisis.domain.record import PLAN_FIELDS, CareGroupEntry, Section
@@ -281,6 +282,44 @@ def test_the_service_types_are_five_groups_of_twenty_five() -> None:
         ServiceType.emergency_rescue: ("5-2", "应急救援志愿服务", ServiceGroup.public),
     }
     assert {kind: (kind.value, kind.label, kind.group) for kind in owned} == owned
+
+
+def test_the_service_types_are_the_shared_list_and_no_copy_of_it() -> None:
+    for name in ("service-groups", "service-types", "problem-categories", "problem-codes"):
+        assert LISTS_OF_ALL[name] is CODE_LISTS[name].codes
+    assert ServiceType is CODE_LISTS["service-types"].codes
+
+
+async def test_a_case_is_classified_and_who_is_asked_to_help_is_told_its_categories_alone(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    key = (await world.flag(caller=person(), **LOW))["_id"]
+    officer = world.keys.token("duty_officer")
+    for codes in (["anxiety", "grief"], ["new_students", "exam_anxiety"]):
+        entered = await post(client, key, "sections", section("problem", classified=codes), officer)
+        assert entered.json()["codes"]["classified"] == codes
+    plain_one = await post(client, key, "sections", section("problem"), officer)
+    assert plain_one.json()["codes"]["classified"] == []
+    case = (await client.get(f"/v1/cases/{key}", headers=officer)).json()
+    assert case["problem_codes"] == ["new_students", "exam_anxiety"], "the latest that was told"
+    wrong = await post(client, key, "sections", section("problem", classified=["F32.1"]), officer)
+    assert wrong.status_code == 422
+    assert world.emitted(ResponderRequested) == []
+    assert (await post(client, key, "raise", {"tier": "high", "reason": "情况变化"}, officer)).status_code == 200
+    (asked,) = world.emitted(ResponderRequested)
+    assert asked.problem_categories == (ProblemCategory.developmental, ProblemCategory.adaptive)
+    assert b"exam_anxiety" not in asked.body()
+
+
+async def test_of_two_cases_that_are_one_the_classification_is_not_lost(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    kept, gone = [(await world.flag(caller=person(number), **LOW))["_id"] for number in (1, 2)]
+    officer, supervisor = world.keys.token("duty_officer"), world.keys.token("supervisor", sub="supervisor-a")
+    assert (await post(client, gone, "sections", section("problem", classified=["grief"]), officer)).status_code == 200
+    merged = await post(client, gone, "merge", {"into": str(kept), "reason": "同一人的两次来电"}, supervisor)
+    assert merged.status_code == 200, merged.text
+    assert (await world.case(kept))["problem_codes"] == ["grief"]
 
 
 async def test_an_intervention_says_which_of_the_services_it_was(world: World, client: httpx.AsyncClient) -> None:

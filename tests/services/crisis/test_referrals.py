@@ -511,3 +511,32 @@ async def test_what_was_said_about_a_unit_falls_back_to_the_hotlines_word_only_f
     for scope in Scope:
         said = await world.do(lambda tx, scope=scope: consent_to(case, ELSEWHERE, scope, tx))  # type: ignore[misc]
         assert said is (Answer.yes if scope is Scope.referral else Answer.not_asked)
+
+
+async def test_a_draft_that_nobody_sends_shows_until_it_is_sent_or_taken_back(
+    world: World, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.crisis.api.cases.now", lambda: world.now)
+
+    async def unsent(division: str = COUNTY) -> list[str]:
+        answer = await client.get("/v1/attention", headers=world.keys.token("duty_officer", division=division))
+        return [one["case_id"] for one in answer.json()["unsent_referrals"]]
+
+    one = person()
+    raised = (await world.flag(caller=one, **AGREED, **HIGH))["_id"]
+    await world.pass_time(timedelta(minutes=5))
+    waits = (await world.flag(caller=person(2), **AGREED, **HIGH))["_id"]
+    await world.flag(caller=one, **AGREED, **IMMINENT)
+    await world.pass_time(timedelta(minutes=29))
+    assert await unsent() == []
+    # What was raised has less time; what has waited longest comes first; another county's are none of ours.
+    await world.pass_time(timedelta(minutes=2))
+    assert await unsent() == [str(raised)]
+    await world.pass_time(4 * HOUR)
+    assert await unsent() == [str(raised), str(waits)]
+    assert await unsent("320706") == []
+
+    await world.refer(raised, HOSPITAL)
+    assert await unsent() == [str(waits)]
+    await world.do(lambda tx: commands.cancel_referral(waits, "本人已自行就医", OFFICER, tx))
+    assert await unsent() == []

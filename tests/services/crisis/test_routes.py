@@ -281,7 +281,7 @@ async def test_what_should_have_happened_and_did_not_asks_for_attention(
             await world.fire(f"referral:{referral['_id']}")
     assert await waiting() == [str(key)]
     elsewhere = world.keys.token("duty_officer", division=NEIGHBOUR)
-    assert (await client.get("/v1/attention", headers=elsewhere)).json() == {"cases": []}
+    assert (await client.get("/v1/attention", headers=elsewhere)).json() == {"cases": [], "unsent_referrals": []}
 
 
 async def test_a_case_is_shown_with_its_plan_and_referral_to_its_division_alone(

@@ -139,7 +139,11 @@ class OfficeAtWork(RuleBasedStateMachine):
     @rule(data=st.data(), tier=tiers, caller=officers)
     def propose(self, data: st.DataObject, tier: Tier, caller: Caller) -> None:
         case = self.pick(data)
-        self.ask(lambda: self.world.do(lambda tx: commands.propose_lowering(case["_id"], tier, "面谈", caller, tx)))
+        self.ask(
+            lambda: self.world.do(
+                lambda tx: commands.propose_lowering(case["_id"], tier, "面谈", caller, tx, self.world.office)
+            )
+        )
 
     @precondition(lambda self: self.taken)
     @rule(data=st.data(), proposer=officers, caller=supervisors)
@@ -147,7 +151,11 @@ class OfficeAtWork(RuleBasedStateMachine):
         case = self.pick(data)
         key, office = case["_id"], self.world.office
         lower = data.draw(st.sampled_from([tier for tier in Tier if tier.rank < case["rank"]] or list(Tier)))
-        self.ask(lambda: self.world.do(lambda tx: commands.propose_lowering(key, lower, "面谈", proposer, tx)))
+        self.ask(
+            lambda: self.world.do(
+                lambda tx: commands.propose_lowering(key, lower, "面谈", proposer, tx, self.world.office)
+            )
+        )
         case = self.wait(self.world.case(key))
         done = self.ask(lambda: self.world.do(lambda tx: commands.agree_to_lower(key, "同意", caller, tx, office)))
         proposed = case["lowering"]

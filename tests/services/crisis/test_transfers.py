@@ -312,9 +312,9 @@ class CaseOnTheMove(RuleBasedStateMachine):
         if verb == "accept":
             done = self.ask(lambda tx: transfers.accept_transfer(ident, caller, tx, office))
         elif verb == "decline":
-            done = self.ask(lambda tx: transfers.decline_transfer(ident, "没有名额", caller, tx))
+            done = self.ask(lambda tx: transfers.decline_transfer(ident, "没有名额", caller, tx, self.world.office))
         else:
-            done = self.ask(lambda tx: transfers.withdraw_transfer(ident, "不再需要", caller, tx))
+            done = self.ask(lambda tx: transfers.withdraw_transfer(ident, "不再需要", caller, tx, self.world.office))
         if done and verb != "withdraw":
             assert before is not None
             assert caller.subject != before["requested_by"]
