@@ -14,7 +14,8 @@ from chassis.errors import NotAllowed, NotFound, Refused
 from chassis.service import Service
 from chassis.tx import Document, Tx
 from contracts.base import DivisionCode
-from services.matching import offering, store
+from contracts.codes import ProblemCategory
+from services.matching import answering, offering, store
 from services.matching.domain.choice import DECLINE_LABELS, DeclineReason, Person
 from services.matching.domain.policy import Policies
 
@@ -83,6 +84,8 @@ class RequestOut(BaseModel):
     reason: str | None = Field(description="Why the coordinator was called.")
     reason_label: str | None
     coordinator_called_at: datetime | None
+    problem_categories: list[ProblemCategory] = Field(description="What it is about, where the case was classified.")
+    problem_labels: list[str] = Field(description="The same in words: 发展性, 适应性, 障碍性.")
 
 
 class Offers(BaseModel):
@@ -131,12 +134,19 @@ def _for_volunteers(app: FastAPI, service: Service, policies: Policies) -> None:
     @app.get("/v1/offers/mine")
     async def my_offers(caller: Volunteer) -> Offers:
         """The offer that is open for the caller, and what the caller holds."""
-        found = await store.offers_to(service.database, _responder(caller))
+
+        async def read(tx: Tx) -> list[Document]:
+            return await store.offers_to(tx, await store.standing_for(tx, _responder(caller)))
+
+        found = await service.database.transact(read)
         return Offers(offers=[_offer_out(offer) for offer in found])
 
     @app.post("/v1/offers/{offer_id}/accept")
     async def accept(offer_id: uuid.UUID, caller: Volunteer) -> OfferOut:
-        """Accept; 409 once the deadline passed or the offer ended. Accepting again answers the same."""
+        """Accept; 409 once the deadline passed or the offer ended. Accepting again answers the same.
+
+        409 too for who may not answer it any more (left, off the roster, a certificate ran out): another is asked.
+        """
 
         async def answer(tx: Tx) -> Document:
             offer = await _own_offer(offer_id, caller, tx)
@@ -145,10 +155,13 @@ def _for_volunteers(app: FastAPI, service: Service, policies: Policies) -> None:
             _needs_open(offer)
             if tx.now >= offer["expires_at"]:
                 raise NotAllowed("the deadline of this offer has passed")
-            await offering.accept(offer, tx)
+            await answering.accept_by_rule(offer, tx, policies)
             return offer
 
-        return _offer_out(await service.database.transact(answer))
+        found = await service.database.transact(answer)
+        if found["state"] == "withdrawn":  # the transaction stands: another was asked
+            raise NotAllowed("you may not answer this offer any more", reason="not_on_duty")
+        return _offer_out(found)
 
     @app.post("/v1/offers/{offer_id}/decline")
     async def decline(offer_id: uuid.UUID, caller: Volunteer, body: Declining | None = None) -> OfferOut:
@@ -219,7 +232,8 @@ def _decisions(app: FastAPI, service: Service, policies: Policies) -> None:
             if request["tier"] is None:
                 return []
             ask, policy = store.ask_of(request), policies.at(tx.now)
-            board = await store.read_areas(tx, [ask.division[: policy.area.digits[-1]]])
+            area = ask.division[: policy.area.digits[-1]]
+            board = await store.read_areas(tx, [area], policy.duty.on_duty_roles)
             await store.read_unread(tx, len(board.unread))
             return [(person, area, person.id in ask.asked) for person, area in board.candidates(ask, policy)]
 
@@ -243,7 +257,8 @@ def _decisions(app: FastAPI, service: Service, policies: Policies) -> None:
     async def assign(request_id: uuid.UUID, body: Assigning, caller: Coordinator) -> OfferOut:
         """Give a request to a named responder, who holds it from now on, with `override` also against the rules.
 
-        409 where the request is held or released, or the responder has another one: that no override changes.
+        409 where the request is held or released, or the responder has another one, is a minor or has left: that no
+        override changes.
         """
 
         async def decide(tx: Tx) -> Document:
@@ -255,8 +270,11 @@ def _decisions(app: FastAPI, service: Service, policies: Policies) -> None:
                 raise NotFound("there is no such responder")
             if responder["request_id"] not in (None, request_id):
                 raise NotAllowed("the responder has another request")
-            board = await store.read_turns_of(tx, [body.responder_id])
-            by_rule = board.may_answer(body.responder_id, store.ask_of(request), policies.at(tx.now))
+            person, policy = store.person_of(responder, tx.now), policies.at(tx.now)
+            if not person.active or person.minor:
+                raise NotAllowed("the responder is not active, or a minor; nobody may assign such", reason="barred")
+            board = await store.read_turns_of(tx, [body.responder_id], policy.duty.on_duty_roles)
+            by_rule = board.may_answer(body.responder_id, store.ask_of(request), policy)
             if not by_rule and not body.override:
                 raise NotAllowed(
                     "the responder is not qualified for it or not on duty; `override` assigns nevertheless"
@@ -303,8 +321,8 @@ def _responder(caller: Caller) -> uuid.UUID:
 
 
 async def _own_offer(offer_id: uuid.UUID, caller: Caller, tx: Tx) -> Document:
-    offer = await tx.get("offers", offer_id)
-    if offer is None or offer["responder_id"] != _responder(caller):
+    offer, own = await tx.get("offers", offer_id), _responder(caller)
+    if offer is None or offer["responder_id"] not in (own, await store.standing_for(tx, own)):
         raise NotFound("there is no such offer")
     return offer
 
@@ -347,6 +365,8 @@ async def _requests_out(requests: list[Document], service: Service) -> list[Requ
             place=places[request["division"]],
             asked=len(request["asked"]),
             reason_label=REASON_LABELS[request["reason"]] if request["reason"] else None,
+            problem_categories=request.get("problem_categories", []),
+            problem_labels=[ProblemCategory(code).label for code in request.get("problem_categories", ())],
             **_fields(request, "case_id", "division", "tier", "minor", "state", "requested_at"),
             **_fields(request, "responder_id", "offer_id", "reason", "coordinator_called_at"),
         )

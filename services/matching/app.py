@@ -8,7 +8,13 @@ from chassis.consume import Handles
 from chassis.service import Blueprint
 from chassis.settings import Settings
 from contracts.crisis import ResponderReleased, ResponderRequested
-from contracts.registry import DivisionsListed, DutyRostered, VolunteerRegistered
+from contracts.registry import (
+    DivisionsListed,
+    DutyRostered,
+    VolunteerRegistered,
+    VolunteersMerged,
+    VolunteersSplit,
+)
 from services.matching import api, handlers, offering, store
 from services.matching.domain.policy import load_policies
 
@@ -21,12 +27,20 @@ def blueprint(settings: Settings) -> Blueprint:
         collections=store.COLLECTIONS,
         handles=(
             Handles(DivisionsListed, handlers.note_divisions, handlers.load_divisions),
-            Handles(VolunteerRegistered, handlers.note_volunteer, handlers.load_volunteers),
+            Handles(VolunteerRegistered, partial(handlers.note_volunteer, policies=policies), handlers.load_volunteers),
+            Handles(VolunteersMerged, partial(handlers.note_merge, policies=policies), handlers.load_merges),
+            Handles(VolunteersSplit, handlers.note_split, handlers.load_merges),
             Handles(DutyRostered, partial(handlers.note_duty, policies=policies), handlers.load_duties),
             Handles(
-                ResponderRequested, partial(handlers.offer_to_next_responder, policies=policies), handlers.load_requests
+                ResponderRequested,
+                partial(handlers.offer_to_next_responder, policies=policies),
+                partial(handlers.load_requests, policies=policies),
             ),
-            Handles(ResponderReleased, partial(handlers.release_responder, policies=policies), handlers.load_held),
+            Handles(
+                ResponderReleased,
+                partial(handlers.release_responder, policies=policies),
+                partial(handlers.load_held, policies=policies),
+            ),
         ),
         timers={
             offering.OFFER: partial(handlers.expire_offer, policies=policies),

@@ -7,6 +7,7 @@ released. A responder's document holds the one request that the person was offer
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -40,6 +41,7 @@ def new_request(
     minor: bool,
     requested_at: datetime,
     restricted: bool = False,
+    problem_categories: Sequence[str] = (),
 ) -> Document:
     return {
         "_id": request_id,
@@ -50,6 +52,7 @@ def new_request(
         "rank": tier.rank,
         "minor": minor,
         "restricted": restricted,
+        "problem_categories": [str(code) for code in problem_categories],
         "requested_at": requested_at,
         "state": "new",
         "offer_id": None,
@@ -84,7 +87,7 @@ async def _choose(request: Document, tx: Tx, policy: Policy) -> Person | None:
     for level in policy.area.digits:
         if level > len(ask.division):
             continue
-        board = await store.read_areas(tx, [ask.division[: min(level, COUNTY)]])
+        board = await store.read_areas(tx, [ask.division[: min(level, COUNTY)]], policy.duty.on_duty_roles)
         while (person := board.first(ask, level, policy)) is not None:
             responder = await tx.get("responders", person.id)
             if responder is not None and responder["request_id"] is None:
@@ -143,7 +146,7 @@ async def _hold(responder_id: uuid.UUID, request_id: uuid.UUID, tx: Tx) -> None:
     responder["request_id"] = request_id
     responder["called_at"] = tx.now
     tx.put("responders", responder)
-    store.board_of(tx).take(store.person_of(responder))
+    store.board_of(tx).take(store.person_of(responder, tx.now))
 
 
 async def _call_coordinator(request: Document, tx: Tx, policy: Policy) -> None:
@@ -200,7 +203,7 @@ async def watch(province: str, tx: Tx, policy: Policy) -> None:
 async def look_again(province: str, tx: Tx, policies: Policies) -> None:
     """Hold the waiting requests of a province against who is on duty and free now, the most urgent first."""
     waiting = store.waiting_in(tx, province)
-    board = await store.read_areas(tx, [province])
+    board = await store.read_areas(tx, [province], policies.at(tx.now).duty.on_duty_roles)
     if board.anyone_free():
         for ask in await waiting.everything(tx):
             request = await tx.get("requests", ask.request_id)
@@ -221,7 +224,7 @@ async def free(responder_id: uuid.UUID, request_id: uuid.UUID, tx: Tx) -> None:
         return
     responder["request_id"] = None
     tx.put("responders", responder)
-    store.board_of(tx).put(store.person_of(responder))
+    store.board_of(tx).put(store.person_of(responder, tx.now))
 
 
 async def serve_waiting(responder_id: uuid.UUID, tx: Tx, policies: Policies) -> None:
@@ -233,7 +236,7 @@ async def serve_waiting(responder_id: uuid.UUID, tx: Tx, policies: Policies) -> 
     if await waiting.first(tx, lambda ask: True) is None:
         return
     policy = policies.at(tx.now)
-    board = await store.read_turns_of(tx, [responder_id])
+    board = await store.read_turns_of(tx, [responder_id], policy.duty.on_duty_roles)
     ask = await waiting.first(
         tx, lambda ask: responder_id not in ask.asked and board.may_answer(responder_id, ask, policy)
     )
@@ -252,7 +255,7 @@ async def end_offer(offer: Document, state: str, tx: Tx, **more: Any) -> None:
 
 
 async def accept(offer: Document, tx: Tx) -> None:
-    request = await _request_of(offer, tx)
+    request = await request_of(offer, tx)
     await end_offer(offer, "accepted", tx, seconds=int((tx.now - offer["offered_at"]).total_seconds()))
     _change(request, tx, state="held")
     tx.emit(OfferAccepted(**_told(offer, tx), seconds=offer["seconds"]))
@@ -272,7 +275,7 @@ async def expire(offer: Document, tx: Tx, policies: Policies) -> None:
 
 
 async def _ask_another(offer: Document, tx: Tx, policies: Policies) -> None:
-    request = await _request_of(offer, tx)
+    request = await request_of(offer, tx)
     request["asked"] = [*request["asked"], offer["responder_id"]]
     await offer_next(request, tx, policies)
     await serve_waiting(offer["responder_id"], tx, policies)
@@ -289,7 +292,57 @@ async def release(request: Document, tx: Tx, policies: Policies) -> None:
         await free(responder_id, request["_id"], tx)
     _change(request, tx, state="released", released_at=tx.now)
     if responder_id is not None:
+        await take_over(responder_id, tx, policies)
         await serve_waiting(responder_id, tx, policies)
+
+
+async def hand_over(request: Document, responder_id: uuid.UUID, tx: Tx, policies: Policies) -> bool:
+    """A case that is held under an entry goes with the person to the one that stands for it; False if that holds one.
+
+    What the other was only offered goes on to somebody else.
+    """
+    holder = request["responder_id"]
+    offer, own = await tx.get("offers", request["offer_id"]), await open_offer_of(responder_id, tx)
+    responder = await tx.get("responders", responder_id)
+    assert offer is not None
+    assert responder is not None
+    if own is not None:
+        await end_offer(own, "withdrawn", tx)
+    elif responder["request_id"] is not None:
+        return False
+    tx.put("offers", {**offer, "state": "finished"})
+    await free(holder, request["_id"], tx)
+    await accept(await _offer(request, responder_id, tx, policies.at(tx.now)), tx)
+    if own is not None:
+        await offer_next(await request_of(own, tx), tx, policies)
+    return True
+
+
+async def note_asked(request_id: uuid.UUID, responder_id: uuid.UUID, tx: Tx) -> None:
+    """Somebody was asked for a request under another id."""
+    request = await tx.get("requests", request_id)
+    if request is not None and responder_id not in request["asked"]:
+        _change(request, tx, asked=[*request["asked"], responder_id])
+
+
+async def take_over(responder_id: uuid.UUID, tx: Tx, policies: Policies) -> None:
+    """Who became free holds from now on what one of the person's other entries holds."""
+    responder = await tx.get("responders", responder_id)
+    for entry in responder["entries"] if responder is not None else ():
+        held = await tx.get("responders", entry)
+        request = await tx.get("requests", held["request_id"]) if held is not None and held["request_id"] else None
+        if request is not None and not await hand_over(request, responder_id, tx, policies):
+            return
+        left = await tx.get("responders", responder_id)
+        assert left is not None
+        tx.put("responders", {**left, "entries": [one for one in left["entries"] if one != entry]})
+
+
+async def open_offer_of(responder_id: uuid.UUID, tx: Tx) -> Document | None:
+    responder = await tx.get("responders", responder_id)
+    request = await tx.get("requests", responder["request_id"]) if responder and responder["request_id"] else None
+    offer = await tx.get("offers", request["offer_id"]) if request is not None else None
+    return offer if offer is not None and offer["state"] == "open" else None
 
 
 async def assign(request: Document, responder_id: uuid.UUID, tx: Tx, policies: Policies) -> Document:
@@ -316,7 +369,7 @@ async def reopen(request: Document, tx: Tx, policies: Policies) -> None:
     await offer_next(request, tx, policies)
 
 
-async def _request_of(offer: Document, tx: Tx) -> Document:
+async def request_of(offer: Document, tx: Tx) -> Document:
     request = await tx.get("requests", offer["request_id"])
     if request is None:
         raise RuntimeError(f"offer {offer['_id']} has no request")

@@ -2,7 +2,8 @@
 
 - `responders`, by volunteer: what the registry told, and what the person holds. `request_id` is the one request that
   the person was offered or holds; each offer, answer and release writes it, so that two transactions that reach for
-  the same person meet, and one of them is done again.
+  the same person meet, and one of them is done again. `spells` are days on which a fact counts (see the event),
+  `merged_into` who stands for the entry since `joined_at`, and `entries` those merged into this one that hold a case.
 - `duties`: turns of duty, each with `slots` by which the turns of a day and an area are found.
 - `requests` and `offers`: what was asked, and of whom. A request is offered, held, waiting or released.
 - `watches`, by province: when the waiting requests are held against who is on duty again.
@@ -13,15 +14,16 @@ from __future__ import annotations
 
 import uuid
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
+from chassis.clock import local_day
 from chassis.db import Database, index
 from chassis.tx import Document, Tx
 from contracts.base import Event, Tier
-from services.matching.domain.choice import LEVELS, Ask, Board, Person
+from services.matching.domain.choice import LEVELS, Ask, Board, Person, in_force
 from services.matching.domain.ledger import Facts, held_against
 
 DUTIES_KEPT_SECONDS = 90 * 86_400
@@ -54,17 +56,44 @@ COLLECTIONS = {
 # Documents and the domain's types
 
 
-def person_of(document: Document) -> Person:
+def person_of(document: Document, moment: datetime) -> Person:
+    """A responder with what counts at a moment: a certificate that ran out yesterday does not, whoever told it."""
+    day, spells = local_day(moment).isoformat(), document["spells"]
+
+    def counting(fact: str, codes: list[int]) -> frozenset[int]:
+        return frozenset(codes if not spells else [code for code in codes if in_force(spells, fact, code, day)])
+
     return Person(
         id=document["_id"],
         division=document["division"],
-        person_types=frozenset(document["person_types"]),
-        qualifications=frozenset(document["qualifications"]),
-        trained=document["trained"],
-        active=document["active"],
+        person_types=counting("person_type", document["person_types"]),
+        qualifications=counting("qualification", document["qualifications"]),
+        trained=document["trained"] and in_force(spells, "trained", 0, day),
+        active=document["active"] and document["merged_into"] is None,
         busy=document["request_id"] is not None,
         called_at=document["called_at"],
+        minor=document["minor"],
     )
+
+
+def new_responder(volunteer_id: uuid.UUID) -> Document:
+    """Somebody of whom nothing is known yet, and who is not asked until something is."""
+    return {
+        "_id": volunteer_id,
+        "revision": 0,
+        "division": "",
+        "person_types": [],
+        "qualifications": [],
+        "trained": False,
+        "spells": [],
+        "active": False,
+        "minor": False,
+        "request_id": None,
+        "called_at": None,
+        "merged_into": None,
+        "joined_at": None,
+        "entries": [],
+    }
 
 
 def ask_of(request: Document) -> Ask:
@@ -102,33 +131,46 @@ def board_of(tx: Tx) -> Board:
     return board
 
 
-async def read_areas(tx: Tx, areas: Iterable[str]) -> Board:
-    """Read the turns of now of whole counties, cities or provinces onto the board: two queries for all of them."""
+async def read_areas(tx: Tx, areas: Iterable[str], roles: Collection[str]) -> Board:
+    """Read the turns of now of whole counties, cities or provinces onto the board: two queries for all of them.
+
+    Here and below, `roles` are those whose turns are on duty for crisis calls.
+    """
     board = board_of(tx)
     wanted = {area for area in areas if not any(area.startswith(known) for known in board.areas)}
     if not wanted:
         return board
     slots = sorted({slot for area in wanted for slot in _slots_for(area, tx.now)})
-    people = await _read_turns(tx, board, {"slots": {"$in": slots}})
+    people = await _read_turns(tx, board, {"slots": {"$in": slots}}, roles)
     # The busy ones stay unread: where all are busy there are many of them, and hardly ever does it matter who.
     free = await tx.find("responders", {"_id": {"$in": list(people)}, "request_id": None})
     tx.remember("responders", free)
     for responder in free:
-        board.put(person_of(responder))
+        board.put(person_of(responder, tx.now))
     board.areas |= wanted
     return board
 
 
-async def read_turns_of(tx: Tx, people: Iterable[uuid.UUID]) -> Board:
+async def read_turns_of(tx: Tx, people: Iterable[uuid.UUID], roles: Collection[str]) -> Board:
     """Read certain people and their turns of now onto the board, whichever area these are for."""
     board = board_of(tx)
     read: set[uuid.UUID] = tx.memo.setdefault("turns_read", set())
     wanted = [person for person in dict.fromkeys(people) if person not in read]
     if wanted:
-        await _read_turns(tx, board, {"volunteer_id": {"$in": wanted}, "ends_at": {"$gt": tx.now}})
+        await _read_turns(tx, board, {"volunteer_id": {"$in": wanted}, "ends_at": {"$gt": tx.now}}, roles)
         await _put_all(tx, board, wanted)
         read.update(wanted)
     return board
+
+
+async def reread_turns_of(tx: Tx, person: uuid.UUID, roles: Collection[str]) -> None:
+    """A turn was moved or withdrawn in this transaction: what the board knows of the person's turns is read anew."""
+    board = board_of(tx)
+    read: set[uuid.UUID] = tx.memo.setdefault("turns_read", set())
+    if person in read or board.rosters(person):
+        board.leave(person)
+        read.discard(person)
+        await read_turns_of(tx, [person], roles)
 
 
 async def read_unread(tx: Tx, limit: int) -> Board:
@@ -144,15 +186,32 @@ async def _put_all(tx: Tx, board: Board, people: list[uuid.UUID]) -> None:
         board.unread.pop(person, None)
         document = await tx.get("responders", person)
         if document is not None:
-            board.put(person_of(document))
+            board.put(person_of(document, tx.now))
 
 
-async def _read_turns(tx: Tx, board: Board, query: dict[str, Any]) -> set[uuid.UUID]:
-    on_now = {"active": True, "starts_at": {"$lte": tx.now}, "ends_at": {"$gt": tx.now}}
+async def _read_turns(tx: Tx, board: Board, query: dict[str, Any], roles: Collection[str]) -> set[uuid.UUID]:
+    on_now = {
+        "active": True,
+        "role": {"$in": sorted(roles)},
+        "starts_at": {"$lte": tx.now},
+        "ends_at": {"$gt": tx.now},
+    }
     turns = await tx.find("duties", {**on_now, **query})
     for turn in turns:
         board.add_roster(turn["volunteer_id"], turn["division"])
     return {turn["volunteer_id"] for turn in turns}
+
+
+async def rosters_since(tx: Tx, responder_id: uuid.UUID, moment: datetime, roles: Collection[str]) -> list[str]:
+    """The rosters on which somebody has a turn that was not over at a moment, and was not withdrawn since."""
+    query = {
+        "volunteer_id": responder_id,
+        "active": True,
+        "role": {"$in": sorted(roles)},
+        "starts_at": {"$lte": tx.now},
+        "ends_at": {"$gt": moment},
+    }
+    return [turn["division"] for turn in await tx.find("duties", query)]
 
 
 # Requests that wait
@@ -234,7 +293,37 @@ async def read_due_offers(tx: Tx) -> None:
     await tx.load("responders", [offer["responder_id"] for offer in offers])
 
 
-async def read_held(tx: Tx, request_ids: list[uuid.UUID]) -> None:
+async def read_offers_of(tx: Tx, responder_ids: Iterable[uuid.UUID]) -> None:
+    """What these people were offered or hold: their requests and the offers of these."""
+    people = [await tx.get("responders", key) for key in responder_ids]
+    held = [person["request_id"] for person in people if person is not None and person["request_id"] is not None]
+    if held:
+        await tx.load("requests", held)
+        requests = [request for key in held if (request := await tx.get("requests", key)) is not None]
+        await tx.load("offers", [request["offer_id"] for request in requests if request["offer_id"]])
+
+
+async def asked_of(tx: Tx, responder_id: uuid.UUID) -> list[Document]:
+    """The requests that nobody holds yet and that this person was asked for."""
+    query = {"state": {"$in": ["offered", "waiting"]}, "asked": {"$in": [responder_id]}}
+    found = await tx.find("requests", query)
+    tx.remember("requests", found)
+    return found
+
+
+async def standing_for(tx: Tx, responder_id: uuid.UUID) -> uuid.UUID:
+    """Who stands for an entry that was merged into another; the same id for all others."""
+    seen = {responder_id}
+    while (document := await tx.get("responders", responder_id)) is not None:
+        following = document["merged_into"]
+        if following is None or following in seen:
+            break
+        seen.add(following)
+        responder_id = following
+    return responder_id
+
+
+async def read_held(tx: Tx, request_ids: list[uuid.UUID], roles: Collection[str]) -> None:
     """Requests with their current offers and responders, and where something waits, what the freed could take."""
     await tx.load("requests", request_ids)
     requests = [request for key in request_ids if (request := await tx.get("requests", key)) is not None]
@@ -244,7 +333,7 @@ async def read_held(tx: Tx, request_ids: list[uuid.UUID]) -> None:
     homes = [responder["division"] for key in freed if (responder := await tx.get("responders", key)) is not None]
     for province in sorted({home[:2] for home in homes}):
         if await waiting_in(tx, province).first(tx, lambda ask: True) is not None:
-            await read_turns_of(tx, freed)
+            await read_turns_of(tx, freed, roles)
 
 
 # For the HTTP side
@@ -275,9 +364,11 @@ async def waiting_for_coordinator(database: Database, division: str, limit: int)
     return await database.count("requests", query), await database.find("requests", query, sort=order, limit=limit)
 
 
-async def offers_to(database: Database, responder_id: uuid.UUID) -> list[Document]:
-    """What a responder has open or holds."""
-    return await database.find("offers", {"responder_id": responder_id, "state": {"$in": ["open", "accepted"]}})
+async def offers_to(tx: Tx, responder_id: uuid.UUID) -> list[Document]:
+    """What a responder has open or holds, under the person's entries too that were merged into this one."""
+    document = await tx.get("responders", responder_id)
+    ids = [responder_id, *(document["entries"] if document is not None else ())]
+    return await tx.find("offers", {"responder_id": {"$in": ids}, "state": {"$in": ["open", "accepted"]}})
 
 
 async def offers_for(database: Database, request_id: uuid.UUID) -> list[Document]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import uuid
 from bisect import insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from contracts.base import Tier
 from contracts.matching import NobodyLeft
@@ -60,7 +61,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class Person:
-    """A responder as matching knows one. `busy` is to hold a request or to have an offer open."""
+    """A responder as matching knows one, on a day. `busy` is to hold a request or to have an offer open."""
 
     id: uuid.UUID
     division: str
@@ -70,6 +71,7 @@ class Person:
     active: bool
     busy: bool
     called_at: datetime | None
+    minor: bool = False
 
     @property
     def turn(self) -> tuple[float, uuid.UUID]:
@@ -78,14 +80,23 @@ class Person:
 
 
 def qualifies(person: Person, tier: Tier, minor: bool, policy: Policy, restricted: bool = False) -> bool:
-    """Whether a person may answer such a case at all; a restricted one is never for an ordinary volunteer."""
-    if not person.active or (policy.training.required and not person.trained):
+    """Whether a person may answer such a case at all; a restricted one is never for an ordinary volunteer.
+
+    No case is a task for a minor: 志愿服务条例第十五条 asks that a task suits the age and the skills.
+    """
+    if not person.active or person.minor or (policy.training.required and not person.trained):
         return False
     if minor and not policy.minors.includes(person.person_types, person.qualifications):
         return False
     if restricted and not policy.restricted.includes(person.person_types, person.qualifications):
         return False
     return policy.tiers[tier].includes(person.person_types, person.qualifications)
+
+
+def in_force(spells: Iterable[Mapping[str, Any]], fact: str, code: int, day: str) -> bool:
+    """Whether a fact counts on an ISO day: on the days of one of its spells, and always where none names it."""
+    own = [spell for spell in spells if spell["fact"] == fact and spell["code"] == code]
+    return not own or any((one["since"] or "") <= day and (one["until"] is None or day <= one["until"]) for one in own)
 
 
 def shared(one: str, other: str) -> int:
@@ -133,6 +144,12 @@ class Board:
         self._rosters.setdefault(person_id, set()).add(roster)
         if person_id not in self._people:
             self.unread[person_id] = None
+        self._reasons.clear()
+
+    def leave(self, person_id: uuid.UUID) -> None:
+        """Forget which rosters a person is on, for these to be read anew."""
+        self._rosters.pop(person_id, None)
+        self.unread.pop(person_id, None)
         self._reasons.clear()
 
     def knows(self, person_id: uuid.UUID) -> bool:

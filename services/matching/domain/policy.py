@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from contracts.base import Tier
+from contracts.base import Name, Tier
 from contracts.policies import PolicyPart, Source, Versioned, Versions, load_versions
 
 SHIPPED = Path(__file__).parent.parent / "policies"
@@ -41,6 +41,13 @@ class TierRule(Who):
     answer_source: Source
 
 
+class Duty(PolicyPart):
+    """The roles of rosters whose turns are on duty for crisis calls; who has a turn in another one is not asked."""
+
+    on_duty_roles: frozenset[Name] = Field(min_length=1)
+    source: Source
+
+
 class Area(PolicyPart):
     """The lengths of the division code by which the area widens, the nearest first."""
 
@@ -63,6 +70,7 @@ class Policy(Versioned):
     """One version of the policy."""
 
     training: Training
+    duty: Duty
     tiers: dict[Tier, TierRule]
     minors: Who
     restricted: Who

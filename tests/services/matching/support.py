@@ -13,7 +13,7 @@ from chassis.envelope import from_message
 from chassis.tx import Document, Key, Tx
 from contracts.base import Event, Tier, county_of
 from contracts.crisis import ResponderReleased, ResponderRequested
-from contracts.registry import DutyRostered, VolunteerRegistered
+from contracts.registry import DutyRostered, Spell, VolunteerRegistered, VolunteersMerged, VolunteersSplit
 from services.matching import handlers
 from services.matching.domain.policy import load_policies
 
@@ -104,10 +104,18 @@ class Memory:
 
 
 HANDLES: dict[type[Event], tuple[Any, Any]] = {
-    VolunteerRegistered: (handlers.load_volunteers, handlers.note_volunteer),
+    VolunteerRegistered: (handlers.load_volunteers, partial(handlers.note_volunteer, policies=POLICIES)),
+    VolunteersMerged: (handlers.load_merges, partial(handlers.note_merge, policies=POLICIES)),
+    VolunteersSplit: (handlers.load_merges, handlers.note_split),
     DutyRostered: (handlers.load_duties, partial(handlers.note_duty, policies=POLICIES)),
-    ResponderRequested: (handlers.load_requests, partial(handlers.offer_to_next_responder, policies=POLICIES)),
-    ResponderReleased: (handlers.load_held, partial(handlers.release_responder, policies=POLICIES)),
+    ResponderRequested: (
+        partial(handlers.load_requests, policies=POLICIES),
+        partial(handlers.offer_to_next_responder, policies=POLICIES),
+    ),
+    ResponderReleased: (
+        partial(handlers.load_held, policies=POLICIES),
+        partial(handlers.release_responder, policies=POLICIES),
+    ),
 }
 TIMERS: dict[str, Any] = {
     "offer": partial(handlers.expire_offer, policies=POLICIES),
@@ -155,6 +163,8 @@ def a_volunteer(
     revision: int = 1,
     trained: bool = True,
     active: bool = True,
+    minor: bool = False,
+    spells: Iterable[Spell] = (),
 ) -> VolunteerRegistered:
     return VolunteerRegistered(
         **_envelope(division, START),
@@ -165,6 +175,8 @@ def a_volunteer(
         qualifications=skill[1],
         trained=trained,
         active=active,
+        minor=minor,
+        spells=tuple(spells),
     )
 
 
@@ -177,6 +189,7 @@ def a_duty(
     duty_id: uuid.UUID | None = None,
     revision: int = 1,
     active: bool = True,
+    role: str = "responder",
 ) -> DutyRostered:
     return DutyRostered(
         **_envelope(roster_division, start),
@@ -185,7 +198,7 @@ def a_duty(
         roster="hotline-night",
         division=roster_division,
         volunteer_id=volunteer_id,
-        role="responder",
+        role=role,
         starts_at=start,
         ends_at=start + timedelta(hours=hours),
         active=active,
@@ -212,6 +225,17 @@ def a_release(request: ResponderRequested) -> ResponderReleased:
         case_id=request.case_id,
         division=request.division,
     )
+
+
+def a_merge(stays: uuid.UUID, goes: uuid.UUID, moment: datetime = START) -> VolunteersMerged:
+    return VolunteersMerged(
+        **_envelope(COUNTY, moment), merge_id=new_id(), volunteer_id=stays, gone_id=goes, division=COUNTY
+    )
+
+
+def a_split(merge: VolunteersMerged, moment: datetime) -> VolunteersSplit:
+    names = ("merge_id", "volunteer_id", "gone_id", "division")
+    return VolunteersSplit(**_envelope(COUNTY, moment), **{name: getattr(merge, name) for name in names})
 
 
 async def on_duty(memory: Memory, *divisions: str, **how: Any) -> list[uuid.UUID]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -15,13 +16,14 @@ from chassis.db import Database
 from chassis.service import Service
 from chassis.tx import Document, Tx
 from contracts.base import Event, Tier
+from contracts.codes import ProblemCategory
 from contracts.crisis import ResponderRequested
 from contracts.matching import OfferAccepted, OfferDeclined, ResponderOffered
 from contracts.registry import Division, DivisionsListed
 from services.matching import handlers
 from services.matching.domain.choice import DeclineReason
 from tests.services.matching.conftest import Client
-from tests.services.matching.support import COUNTY, SOCIAL_WORKER, a_duty, a_release, a_request, a_volunteer
+from tests.services.matching.support import COUNTY, SOCIAL_WORKER, a_duty, a_merge, a_release, a_request, a_volunteer
 from tests.services.matching.test_race import published, receive
 
 
@@ -325,3 +327,82 @@ async def test_a_request_withdrawn_before_it_arrived_is_shown_without_a_tier(ser
         shown = (await client.get(f"/v1/requests/{request.request_id}")).json()
         assert (shown["state"], shown["tier"]) == ("released", None)
         assert (await client.get("/v1/requests")).json()["requests"][0]["request_id"] == str(request.request_id)
+
+
+async def test_a_request_says_in_which_category_the_case_was_classified(service: Service, caller: Client) -> None:
+    plain_one = await asked(service)
+    classified = a_request(COUNTY, Tier.high, moment=now()).model_copy(
+        update={"problem_categories": (ProblemCategory.adaptive, ProblemCategory.disorder)}
+    )
+    await receive(service.database, classified)
+    async with caller("coordinator", "coordinator-1") as client:
+        for request, codes, labels in (
+            (plain_one, [], []),
+            (classified, ["adaptive", "disorder"], ["适应性", "障碍性"]),
+        ):
+            shown = (await client.get(f"/v1/requests/{request.request_id}")).json()
+            assert (shown["problem_categories"], shown["problem_labels"]) == (codes, labels)
+
+
+async def test_who_is_off_the_roster_by_now_cannot_accept_and_another_is_asked(
+    service: Service, caller: Client
+) -> None:
+    near, far = await on_duty(service, "370812001", COUNTY)
+    request = await asked(service, "370812001")
+    async with caller("volunteer", near) as client:
+        (offer,) = (await client.get("/v1/offers/mine")).json()["offers"]
+        (turn,) = await service.database.find("duties", {"volunteer_id": near})
+        await change(service.database, "duties", turn["_id"], active=False)
+        url = f"/v1/offers/{offer['offer_id']}/accept"
+        refused = await client.post(url)
+        is_problem(refused, 409)
+        assert refused.json()["reason"] == "not_on_duty"
+        is_problem(await client.post(url), 409)
+        assert (await client.get("/v1/offers/mine")).json()["offers"] == []
+    found = await service.database.get("requests", request.request_id)
+    assert found is not None
+    assert (found["state"], found["responder_id"]) == ("offered", far)
+    assert not await told(service, OfferAccepted)
+
+
+@pytest.mark.parametrize("state", [{"active": False}, {"minor": True}])
+async def test_no_override_gives_a_case_to_a_minor_or_to_who_has_left(
+    service: Service, caller: Client, state: dict[str, Any]
+) -> None:
+    volunteer = a_volunteer(COUNTY, **state)
+    await receive(service.database, volunteer)
+    request = await asked(service)
+    body = {"responder_id": str(volunteer.volunteer_id), "reason": "there is nobody else", "override": True}
+    async with caller("coordinator", "c1") as client:
+        answer = await client.post(f"/v1/requests/{request.request_id}/assign", json=body)
+    is_problem(answer, 409)
+    assert answer.json()["reason"] == "barred"
+
+
+async def test_a_person_of_two_entries_finds_the_case_under_either(service: Service, caller: Client) -> None:
+    goes, stays = await on_duty(service, "370812001", COUNTY)
+    request = await asked(service, "370812001")
+    async with caller("volunteer", goes) as client:
+        (offer,) = (await client.get("/v1/offers/mine")).json()["offers"]
+        assert (await client.post(f"/v1/offers/{offer['offer_id']}/accept")).status_code == 200
+    await receive(service.database, a_merge(stays, goes, now()))
+    for who in (goes, stays):
+        async with caller("volunteer", who) as client:
+            (found,) = (await client.get("/v1/offers/mine")).json()["offers"]
+        assert (found["request_id"], found["responder_id"]) == (str(request.request_id), str(stays))
+        assert found["state"] == "accepted"
+
+
+async def test_whoever_declined_under_an_id_that_is_gone_was_asked(service: Service, caller: Client) -> None:
+    (goes,) = await on_duty(service, COUNTY)
+    request = await asked(service)
+    async with caller("volunteer", goes) as client:
+        (offer,) = (await client.get("/v1/offers/mine")).json()["offers"]
+        await client.post(f"/v1/offers/{offer['offer_id']}/decline")
+    stays = a_volunteer()
+    await receive(service.database, stays)
+    await receive(service.database, a_merge(stays.volunteer_id, goes, now()))
+    await receive(service.database, a_duty(stays.volunteer_id, start=now() - timedelta(minutes=1)))
+    found = await service.database.get("requests", request.request_id)
+    assert found is not None
+    assert (found["state"], set(found["asked"])) == ("waiting", {goes, stays.volunteer_id})

@@ -170,7 +170,7 @@ async def test_turns_are_found_by_area_and_by_the_rosters_above_it(processes: li
     await receive(database, a_duty(ended.volunteer_id, COUNTY, start=start - timedelta(hours=2), hours=1))
 
     async def read(tx: Tx) -> list[uuid.UUID]:
-        board = await store.read_areas(tx, [COUNTY])
+        board = await store.read_areas(tx, [COUNTY], {"responder"})
         return [
             volunteer.volunteer_id for volunteer in volunteers.values() if board.rosters(volunteer.volunteer_id)
         ] + [ended.volunteer_id for _ in board.rosters(ended.volunteer_id)]
