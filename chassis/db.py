@@ -34,6 +34,7 @@ DURABLE = WriteConcern(w="majority", j=True, wtimeout=20_000)
 SNAPSHOT = ReadConcern("snapshot")
 DUPLICATE_KEY = 11000
 ATTEMPTS = 20
+LOOKS = 8  # of the pool's connections at once, so that looks leave some to who writes
 BODY_SECONDS = 45.0
 ANSWER_MS = 30_000
 INDEX_BUILD_MS = 3_600_000
@@ -104,6 +105,7 @@ class Database:
         )
         # One process writes one transaction at a time: two that share a document would only make each other fail.
         self._turn = asyncio.Lock()
+        self._looks = asyncio.Semaphore(LOOKS)
         self.committed: Callable[[Tx], None] = lambda tx: None
 
     async def transact(self, body: Callable[[Tx], Awaitable[T]]) -> T:
@@ -123,7 +125,20 @@ class Database:
             return result
         raise Unavailable("the transaction was disturbed too often")
 
-    async def _once(self, body: Callable[[Tx], Awaitable[T]]) -> tuple[Tx, T]:
+    async def look(self, body: Callable[[Tx], Awaitable[T]]) -> T:
+        """Run `body` on one snapshot that it only reads. It waits for nobody's turn and takes none from who writes.
+
+        It may be run again as by `transact`. Raises what that raises, and `RuntimeError` where `body` wrote.
+        """
+        async with self._looks:
+            for attempt in range(ATTEMPTS):
+                try:
+                    return (await self._once(body, reads=True))[1]
+                except _Transient:
+                    await asyncio.sleep(min(0.002 * 2**attempt, 0.5))
+        raise Unavailable("the transaction was disturbed too often")
+
+    async def _once(self, body: Callable[[Tx], Awaitable[T]], *, reads: bool = False) -> tuple[Tx, T]:
         try:
             async with await self._client.start_session() as session:
                 session.start_transaction(SNAPSHOT, DURABLE, ReadPreference.PRIMARY)
@@ -132,6 +147,8 @@ class Database:
                     # Nobody else's turn comes while one hangs, and the database gives up after sixty seconds anyway.
                     async with asyncio.timeout(BODY_SECONDS):
                         result = await body(tx)
+                    if reads and tx.wrote:
+                        raise RuntimeError("what only looks has written something")
                     await tx.finish()
                 except BaseException:
                     if session.in_transaction:

@@ -156,6 +156,11 @@ class Tx:
 
     # What the chassis does with it
 
+    @property
+    def wrote(self) -> bool:
+        """Whether anything was written, emitted or recorded."""
+        return bool(self._dirty or self._increments or self._records or self.outbox or self.flushes)
+
     def savepoint(self) -> tuple[int, int, int, int]:
         return len(self._undo), len(self.outbox), len(self.wakes), len(self._records)
 

@@ -179,3 +179,23 @@ async def test_a_lease_that_ran_out_by_the_databases_clock_is_taken_over(databas
     await until(takes, 5)
     assert loop.time() - taken >= 0.39
     assert not await database.take_lease("relay", "dead", 30)
+
+
+async def test_a_look_reads_one_snapshot_while_another_has_the_turn_and_writes_nothing(database: Database) -> None:
+    async def put(tx: Tx) -> None:
+        for ident in ("one", "two"):
+            document = await tx.get("cases", ident) or {"_id": ident, "sum": 0}
+            tx.put("cases", {**document, "sum": document["sum"] + 1})
+
+    await database.transact(put)
+
+    async def sums(tx: Tx) -> list[int]:
+        found = await tx.find("cases", {"_id": "one"})
+        await database.transact(put)
+        return [row["sum"] for row in (*found, *await tx.find("cases", {"_id": "two"}))]
+
+    assert await database.look(sums) == [1, 1]
+    assert await database.look(lambda tx: tx.find("cases", {"sum": 2})) != []
+    with pytest.raises(RuntimeError, match="only looks"):
+        await database.look(put)
+    assert await database.find("cases", {"sum": 3}) == []
