@@ -3,7 +3,7 @@
 XINQIAO := .venv/bin/xinqiao
 PYTHON := .venv/bin/python
 
-.PHONY: demo up down test lint unit chaos bench bench-queue compose-check contracts lock clean help
+.PHONY: demo up down test lint unit chaos bench bench-queue bench-search compose-check contracts lock clean help
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -37,6 +37,9 @@ bench: .venv/ready ## The platform beside a hand-written program and the limit
 
 bench-queue: .venv/ready ## The queue's next case and a case's page with 100,000 open cases, beside the same typed by hand
 	$(PYTHON) -m tests.bench.queue
+
+bench-search: .venv/ready ## The search among 1,000,000 people, beside the same typed by hand
+	$(PYTHON) -m tests.bench.search
 
 compose-check: ## docker-compose.yml from nothing: a flag in, its case out
 	COMPOSE="$(or $(COMPOSE),docker compose)" tests/deploy/compose_check.sh
