@@ -7,7 +7,7 @@ was decided under.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Generic, TypeVar
@@ -49,6 +49,9 @@ class Versions(Generic[V]):
                 other = starts[one.in_force_from]
                 raise ValueError(f"{other} and {one.version} are in force from the same moment")
             starts[one.in_force_from] = one.version
+
+    def __iter__(self) -> Iterator[V]:
+        return iter(self._by_version.values())
 
     def at(self, moment: datetime) -> V:
         """The version in force; raises `ValueError` before the first."""

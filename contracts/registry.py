@@ -12,7 +12,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, Strict, StringConstraints
 
-from contracts.base import Count, DivisionCode, Event, Instant, Name, Part, YesOrNo
+from contracts.base import Count, DivisionCode, Event, GridCode, Instant, Name, Part, YesOrNo
+from contracts.codes import ProblemCategory, ProblemCode, ServiceType
 
 
 class Division(Part):
@@ -59,8 +60,28 @@ class OrganisationRegistered(Event):
     active: YesOrNo = True
 
 
+class Fact(StrEnum):
+    """What `VolunteerRegistered` tells of a person that may count on certain days only."""
+
+    person_type = "person_type"
+    qualification = "qualification"
+    trained = "trained"
+
+
+class Spell(Part):
+    """Days of Asia/Shanghai on which a fact counts, the first and the last included; absent where it has no end."""
+
+    fact: Fact
+    code: Count = Field(0, description="Of the person type or the qualification.")
+    since: date | None = None
+    until: date | None = None
+
+
 class VolunteerRegistered(Event):
-    """A volunteer as far as others may know: a pseudonym, a place, and what the person may do."""
+    """A volunteer as far as others may know: a pseudonym, a place, and what the person may do.
+
+    Types, qualifications and training are those that count: an office or a verified certificate stands behind each.
+    """
 
     TYPE: ClassVar[str] = "registry.volunteer_registered"
 
@@ -70,6 +91,11 @@ class VolunteerRegistered(Event):
     person_types: tuple[Count, ...] = Field(description="附件1, 人员类型, codes 1–8.", max_length=8)
     qualifications: tuple[Count, ...] = Field((), description="附件4, 资质, codes 1–6.", max_length=6)
     trained: YesOrNo
+    spells: tuple[Spell, ...] = Field(
+        (),
+        description="A fact of these three that is named here counts on the days of one of its spells, others always.",
+        max_length=64,
+    )
     active: YesOrNo = True
     roles: tuple[Name, ...] = Field((), description="`volunteer` of 附件1, `talent` of 附件4.", max_length=8)
     minor: YesOrNo = Field(False, description="Not of age when this was told: only tasks that a minor may do.")
@@ -258,10 +284,11 @@ class ServiceRecorded(Event):
     kind: Code
     minutes: Count = Field(description="Service alone, without the way there.")
     day: date = Field(description="The local day on which it began.")
-    state: Code = Field(description="counted, corrected or withdrawn.")
+    state: Code = Field(description="counted, double, corrected or withdrawn.")
     corrects: uuid.UUID | None = Field(None, description="The record whose place this one takes.")
     assignment_id: uuid.UUID | None = None
     rating: Count | None = Field(None, description="1 to 5, of whom the service was for.")
+    service: ServiceType | None = Field(None, description="Which of the 25 types of the five services it was.")
 
 
 class ServiceAssigned(Event):
@@ -354,6 +381,8 @@ class RecruitmentMoved(Event):
     due_on: date
     expected: Count = Field(description="Units that a form is expected from.")
     quota: Count = 0
+    receipts: Count = Field(0, description="Units whose form was entered by hand, as it came by paper or mail.")
+    service: ServiceType | None = Field(None, description="Which of the 25 types of the five services it is for.")
 
 
 class ApplicationMoved(Event):
@@ -409,6 +438,8 @@ class TeamRegistered(Event):
     origin_region: DivisionCode | None = Field(None, description="Where a rescue team comes from.")
     valid_from: date | None = None
     valid_until: date | None = None
+    services: tuple[ServiceType, ...] = Field((), description="Types of the five services.", max_length=25)
+    problems: tuple[ProblemCategory, ...] = Field((), description="What an academic team works on.", max_length=3)
 
 
 class HelpLent(Event):
@@ -461,6 +492,9 @@ class ProviderRegistered(Event):
     organisation_id: uuid.UUID | None = None
     team_id: uuid.UUID | None = None
     supervisor_id: uuid.UUID | None = Field(None, description="主管单位.")
+    services: tuple[Code, ...] = Field(
+        (), description="What it offers, as far as the law lets its type.", max_length=20
+    )
 
 
 class OrganisationsRelated(Event):
@@ -478,6 +512,8 @@ class OrganisationsRelated(Event):
     guided_kind: OrganisationKind | None = None
     supervisor: Code | None = Field(None, description="Who answers for the content of activities.")
     until: date | None = None
+    team_id: uuid.UUID | None = Field(None, description="The team of the guide that does it.")
+    place_id: uuid.UUID | None = Field(None, description="The station that is guided.")
 
 
 class CampusUnitRegistered(Event):
@@ -659,7 +695,9 @@ class CourseOffered(Event):
     audiences: tuple[Code, ...] = Field((), max_length=32)
     field: Code | None = None
     programme: Code | None = None
+    syllabus: Code | None = None
     active: YesOrNo = True
+    service: ServiceType | None = Field(None, description="Which of the 25 types of the five services it is.")
 
 
 class TrainingSessionMoved(Event):
@@ -706,3 +744,232 @@ class TrainingPlanned(Event):
     measure: Code
     owner_id: uuid.UUID
     due_on: date
+
+
+class ChildRecordMoved(Event):
+    """A record of a child in difficulty was listed, changed, ended or erased. Nothing of the child, nor of where."""
+
+    TYPE: ClassVar[str] = "registry.child_record_moved"
+
+    record_id: uuid.UUID
+    revision: Count
+    state: Code
+
+
+class LedgerItemMoved(Event):
+    """A row of a division's work ledger for a year: who answers for it, where it stands, what is claimed and reckoned.
+
+    `reckoned` is the registry's own figure when the row was last said to be done or verified, absent before.
+    """
+
+    TYPE: ClassVar[str] = "registry.ledger_item_moved"
+
+    division: DivisionCode
+    year: Count
+    task: Count = Field(description="The task's number in the plan.")
+    revision: Count
+    state: Code
+    measure: Code
+    owner_id: uuid.UUID | None = Field(None, description="The unit that answers for it.")
+    target: Count = Field(description="In percent.")
+    due_on: date
+    evidence: Count = 0
+    evidence_holding: Count = Field(0, description="What another person has looked at and found to hold.")
+    claimed: Count | None = None
+    claimed_of: Count | None = None
+    reckoned: Count | None = None
+    reckoned_of: Count | None = None
+
+
+class CapacitySurveyAsked(Event):
+    """A survey of what units are able to do: which forms are asked, of how many units, and by when."""
+
+    TYPE: ClassVar[str] = "registry.capacity_survey_asked"
+
+    survey_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    version: Name = Field(description="Of the forms.")
+    forms: tuple[Code, ...] = Field(max_length=16)
+    units: Count
+    opens_on: date
+    due_on: date
+    closes_on: date
+
+
+class CapacityAnswered(Event):
+    """A unit has answered a form of a survey, or answered it anew. The answers stay in the registry."""
+
+    TYPE: ClassVar[str] = "registry.capacity_answered"
+
+    survey_id: uuid.UUID
+    organisation_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    form: Code
+    late: YesOrNo
+
+
+class GridRegistered(Event):
+    """A grid (网格) of a village, and who answers for it."""
+
+    TYPE: ClassVar[str] = "registry.grid_registered"
+
+    grid: GridCode
+    revision: Count
+    division: DivisionCode = Field(description="The village.")
+    person_id: uuid.UUID | None = Field(None, description="The grid worker; absent where there is none by now.")
+    active: YesOrNo = True
+
+
+class OrganisationsTutored(Event):
+    """A team of experts supervises or trains a volunteer organisation or team, or does not any more."""
+
+    TYPE: ClassVar[str] = "registry.organisations_tutored"
+
+    tutoring_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    team_id: uuid.UUID
+    kind: Code = Field(description="supervision or training.")
+    organisation_id: uuid.UUID | None = Field(None, description="The volunteer organisation, where it is one.")
+    tutored_team_id: uuid.UUID | None = Field(None, description="The volunteer team, where it is one.")
+    since: date
+    until: date | None = None
+
+
+class ActivityPlanMoved(Event):
+    """A unit's plan of an activity, and where it stands. Who leads it and what it is called stay in the registry."""
+
+    TYPE: ClassVar[str] = "registry.activity_plan_moved"
+
+    plan_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    organisation_id: uuid.UUID
+    team_id: uuid.UUID | None = None
+    state: Code = Field(description="drafted, submitted, returned, signed_off, held or cancelled.")
+    form: Code
+    contents: tuple[Code, ...] = Field(max_length=32)
+    audiences: tuple[Code, ...] = Field(max_length=32)
+    service: ServiceType | None = None
+    problems: tuple[ProblemCode, ...] = Field((), max_length=39)
+    starts_at: Instant
+    ends_at: Instant
+    signed_off: YesOrNo = Field(False, description="The content supervisor has agreed to this very plan.")
+    supervisor: Code | None = Field(None, description="Which supervisor agreed, by the guidance relation.")
+    relation_id: uuid.UUID | None = None
+    participants: Count | None = Field(None, description="How many came; absent until it was held.")
+    service_records: Count = Field(0, description="Records of service that are linked.")
+
+
+class ProjectStaffed(Event):
+    """How the people of a project stand: step 4, recruited and trained, and step 7, supported. Counts alone."""
+
+    TYPE: ClassVar[str] = "registry.project_staffed"
+
+    project_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    needed: Count
+    recruited: Count
+    trained: Count
+    ready: Count = Field(description="Trained, and nothing stands against them at the gate.")
+    supported: Count = Field(description="Given all that the project's plan says they need.")
+    insured: Count
+    recruited_and_trained: YesOrNo = Field(description="Step 4 is met.")
+    support_given: YesOrNo = Field(description="Step 7 is met.")
+
+
+class MarriageSessionMoved(Event):
+    """A session of a marriage-registry room is planned, was held or was called off; how many came, never who."""
+
+    TYPE: ClassVar[str] = "registry.marriage_session_moved"
+
+    session_id: uuid.UUID
+    revision: Count
+    place_id: uuid.UUID
+    division: DivisionCode
+    kind: Code = Field(description="Training or counselling, before or after marriage.")
+    day: date
+    state: Code
+    people: Count = 0
+
+
+class LibraryItemListed(Event):
+    """A resource of the library as its codes tell it; its title and where it is stay in the registry."""
+
+    TYPE: ClassVar[str] = "registry.library_item_listed"
+
+    item_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    kind: Code
+    licence: Code
+    audiences: tuple[Code, ...] = Field(max_length=64)
+    problems: tuple[Code, ...] = Field((), max_length=64)
+    purposes: tuple[Code, ...] = Field((), max_length=64)
+    settings: tuple[Code, ...] = Field((), max_length=64)
+    training: tuple[Code, ...] = Field((), max_length=8, description="Of a training base: for groups, individuals.")
+    provider_id: uuid.UUID | None = None
+    place_id: uuid.UUID | None = None
+    active: YesOrNo = True
+
+
+class LibraryCopyMoved(Event):
+    """A copy of a resource, and whether it is on its shelf; who has it is told to nobody."""
+
+    TYPE: ClassVar[str] = "registry.library_copy_moved"
+
+    copy_id: uuid.UUID
+    revision: Count
+    item_id: uuid.UUID
+    division: DivisionCode
+    state: Code = Field(description="available, lent, returned or lost.")
+
+
+class LibraryLoanMoved(Event):
+    """A copy is lent, put off, or back; never to whom."""
+
+    TYPE: ClassVar[str] = "registry.library_loan_moved"
+
+    loan_id: uuid.UUID
+    revision: Count
+    copy_id: uuid.UUID
+    item_id: uuid.UUID
+    division: DivisionCode
+    state: Code = Field(description="lent, returned or lost.")
+    lent_on: date
+    due_on: date
+    ended_on: date | None = None
+
+
+class GuidedReadingMoved(Event):
+    """An order for guided reading, and where it stands; who asked and who guides stay in the registry."""
+
+    TYPE: ClassVar[str] = "registry.guided_reading_moved"
+
+    order_id: uuid.UUID
+    revision: Count
+    division: DivisionCode
+    state: Code = Field(description="requested, assigned, held, declined or cancelled.")
+    audience: Code
+    people: Count
+    resources: Count
+    wanted_on: date
+
+
+class LibraryHandedOn(Event):
+    """Material was handed on: how many times, through which channel, for which occasion."""
+
+    TYPE: ClassVar[str] = "registry.library_handed_on"
+
+    handed_on_id: uuid.UUID
+    revision: Count
+    item_id: uuid.UUID
+    division: DivisionCode
+    day: date
+    channel: Code
+    setting: Code | None = None
+    organisation_id: uuid.UUID | None = None
+    copies: Count

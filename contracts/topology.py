@@ -80,8 +80,8 @@ EVENTS: tuple[Declared, ...] = (
     _declare(registry.VolunteerRegistered, ("registry",), "matching"),
     _declare(registry.DutyRostered, ("registry",), "matching"),
     _declare(registry.ConsentRecorded, ("registry",)),
-    _declare(registry.VolunteersMerged, ("registry",)),
-    _declare(registry.VolunteersSplit, ("registry",)),
+    _declare(registry.VolunteersMerged, ("registry",), "matching"),
+    _declare(registry.VolunteersSplit, ("registry",), "matching"),
     _declare(registry.PlaceRegistered, ("registry",)),
     _declare(registry.PlaceChecked, ("registry",)),
     _declare(registry.PlaceNominated, ("registry",)),
@@ -96,6 +96,9 @@ EVENTS: tuple[Declared, ...] = (
     _declare(registry.TrainingSessionMoved, ("registry",)),
     _declare(registry.TrainingRecorded, ("registry",)),
     _declare(registry.TrainingPlanned, ("registry",)),
+    _declare(registry.LedgerItemMoved, ("registry",)),
+    _declare(registry.CapacitySurveyAsked, ("registry",)),
+    _declare(registry.CapacityAnswered, ("registry",)),
     _declare(registry.ServiceRecorded, ("registry",)),
     _declare(registry.ServiceAssigned, ("registry",)),
     _declare(registry.StarsMoved, ("registry",)),
@@ -115,10 +118,21 @@ EVENTS: tuple[Declared, ...] = (
     _declare(registry.SchoolVisited, ("registry",)),
     _declare(registry.ResourceListed, ("registry",)),
     _declare(registry.CommunityCheckedIn, ("registry",)),
+    _declare(registry.LibraryItemListed, ("registry",)),
+    _declare(registry.LibraryCopyMoved, ("registry",)),
+    _declare(registry.LibraryLoanMoved, ("registry",)),
+    _declare(registry.GuidedReadingMoved, ("registry",)),
+    _declare(registry.LibraryHandedOn, ("registry",)),
     _declare(registry.RosterWritten, ("registry",)),
     _declare(registry.AvailabilityTold, ("registry",)),
     _declare(registry.SwapMoved, ("registry",)),
     _declare(registry.HandOverNoted, ("registry",)),
+    _declare(registry.GridRegistered, ("registry",)),
+    _declare(registry.OrganisationsTutored, ("registry",)),
+    _declare(registry.ActivityPlanMoved, ("registry",)),
+    _declare(registry.ChildRecordMoved, ("registry",)),
+    _declare(registry.MarriageSessionMoved, ("registry",)),
+    _declare(registry.ProjectStaffed, ("registry",)),
     _declare(crisis.CaseOpened, ("crisis",), "reporting"),
     _declare(crisis.FlagJoined, ("crisis",), "reporting"),
     _declare(crisis.RiskRaised, ("crisis",), "reporting"),
@@ -220,7 +234,7 @@ def consumers_of(service: str) -> tuple[Consumer, ...]:
     return tuple(Consumer(service, stream, tuple(subjects)) for stream, subjects in by_stream.items())
 
 
-TIMED = ("crisis", "matching")
+TIMED = ("crisis", "matching", "registry")
 """The services that set timers."""
 
 

@@ -354,6 +354,9 @@ def token(
     division: Annotated[str, typer.Option(help="What lies outside does not exist for the caller.")] = "",
     organisation: Annotated[str | None, typer.Option(help="The receiver's institution.")] = None,
     hotline: Annotated[str | None, typer.Option(help="The hotline system.")] = None,
+    grid: Annotated[
+        str | None, typer.Option(help="A grid worker's grid: the village's 12 digits and three more.")
+    ] = None,
     hours: float = 8,
 ) -> None:
     """A bearer token of the local issuer."""
@@ -362,7 +365,8 @@ def token(
     if unknown := set(role) - set(ROLES):
         console.print(f"[red]there is no role {', '.join(unknown)}; there are {', '.join(ROLES)}[/red]")
         raise typer.Exit(1)
-    claims = {name: value for name, value in (("organisation", organisation), ("hotline", hotline)) if value}
+    told = (("organisation", organisation), ("hotline", hotline), ("grid", grid))
+    claims = {name: value for name, value in told if value}
     typer.echo(installation().token(subject, role, division, int(hours * 3600), **claims))
 
 

@@ -19,7 +19,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from chassis.clock import now
+from chassis.clock import local_day, now
 from services.registry import imports
 from services.registry.forms import example_workbook
 from services.registry.keys import Keys
@@ -127,10 +127,11 @@ async def _register_volunteers(place: Installation, console: Console) -> list[st
         keys = Keys.read(place.secrets.master_key("registry"))
         on_duty: list[str] = []
         for number, (county, people) in enumerate(VOLUNTEERS.items()):
-            workbook = example_workbook(people, seed=number + 1)
+            workbook = example_workbook(people, seed=number + 1, trained=True)
             taken = await imports.import_volunteers(database, keys, workbook, county)
             console.print(f"volunteers of {county} from an xlsx (附件1): {taken.rows} ({taken.new} new)")
-            ids = await imports.put_on_duty(database, f"line-{county}", county, people)
+            pledged = local_day(now())
+            ids = await imports.put_on_duty(database, f"line-{county}", county, people, pledged_on=pledged)
             on_duty += [str(one) for one in ids]
         console.print(f"on duty for three days: {len(on_duty)}")
         return on_duty

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from chassis.clock import now
+from chassis.clock import local_day, now
 from contracts.topology import SERVICES, consumers_of
 from services.registry import imports
 from services.registry.forms import example_workbook
@@ -122,9 +122,10 @@ async def _fill_register(place: Installation) -> None:
         await imports.import_organisations(database, imports.ORGANISATIONS)
         keys = Keys.read(place.secrets.master_key("registry"))
         for number, county in enumerate(sorted(set(HOTLINES.values())), 1):
-            workbook = example_workbook(VOLUNTEERS, seed=number)
+            workbook = example_workbook(VOLUNTEERS, seed=number, trained=True)
             await imports.import_volunteers(database, keys, workbook, county)
-            await imports.put_on_duty(database, f"line-{county}", county, VOLUNTEERS)
+            pledged = local_day(now())
+            await imports.put_on_duty(database, f"line-{county}", county, VOLUNTEERS, pledged_on=pledged)
     finally:
         database.close()
     connections = await place.connect()

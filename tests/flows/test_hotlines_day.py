@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from chassis.clock import local_day, now
 from contracts.topology import SERVICES
 from services.registry.forms import example_workbook
 from services.registry.imports import put_on_duty
@@ -58,13 +59,12 @@ def day(stack: Stack) -> Day:
 
     async def work() -> Day:
         registrar = bearer(stack, "registrar-1", "registrar", division="3708")
+        form = example_workbook(20, seed=9, trained=True)
         async with httpx.AsyncClient(base_url=stack.http_url("registry"), timeout=60) as http:
-            answer = await http.post(
-                "/v1/volunteers/import?division=370812", content=example_workbook(20, seed=9), headers=registrar
-            )
+            answer = await http.post("/v1/volunteers/import?division=370812", content=form, headers=registrar)
             assert answer.status_code == 200, answer.text
         database = stack.installation.database("registry", "registry")
-        on_duty = await put_on_duty(database, "line-yanzhou", "370812", 20)
+        on_duty = await put_on_duty(database, "line-yanzhou", "370812", 20, pledged_on=local_day(now()))
         database.close()
         connections = await stack.installation.connect()
         assert await settle(connections, 60) == 0

@@ -70,12 +70,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
     @app.get("/v1/agreements/progress")
     async def read_progress(caller: Reader, division: DivisionQuery = None, day: Day = None) -> Document:
         """Partners that signed, by the last day of the target and so far; a partner counts once."""
-        today = local_day(now())
-        if day is not None:
-            try:
-                today = date.fromisoformat(day)
-            except ValueError as error:
-                raise Refused("bad_day", "没有这一天", "day") from error
+        today = date.fromisoformat(day) if day is not None else local_day(now())
         policy = keys.policies.teams.at(now()).partners
         rows = await kept.agreements_within(database, reach(caller, division))
         if len(rows) > kept.MANY:

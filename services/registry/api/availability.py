@@ -12,6 +12,7 @@ from chassis.auth import Caller, caller_with
 from chassis.db import Database
 from chassis.errors import NotFound, Refused
 from chassis.tx import Document, Tx
+from services.registry.api.requests import keeps
 from services.registry.api.rosters import Language, Skill
 from services.registry.api.volunteers import own_person, present_person
 from services.registry.commands.availability import Told, tell_availability
@@ -88,7 +89,8 @@ class AvailabilityIn(BaseModel):
         quiet = None
         if self.quiet is not None:
             start, end = _bounds(self.quiet.start, self.quiet.end, "body.quiet.to")
-            quiet = start, end % DAY
+            # 24:00 is kept as the midnight that it is, unless the whole day is quiet: a day has no length of its own.
+            quiet = start, end % DAY if start else end
         return Told(tuple(map(str, self.languages)), tuple(map(str, self.skills)), self.hours_a_week, quiet, windows)
 
 
@@ -98,7 +100,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         """What a person told for rosters; registrars, coordinators, and the person."""
 
         async def read(tx: Tx) -> Document:
-            return _shown(await present_person(tx, own_entry(ident, caller), caller))
+            return _shown(await present_person(tx, own_entry(ident, caller, "registrar", "coordinator"), caller))
 
         return await database.transact(read)
 
@@ -108,15 +110,15 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         told = body.told()
 
         async def write(tx: Tx) -> Document:
-            person = await own_person(tx, own_entry(ident, caller), caller)
+            person = await own_person(tx, own_entry(ident, caller, "registrar"), caller)
             return _shown(tell_availability(tx, person, told))
 
         return await database.transact(write)
 
 
-def own_entry(ident: uuid.UUID, caller: Caller) -> uuid.UUID:
-    """The id, unless the caller is a volunteer only and the entry is somebody else's: then there is none."""
-    if caller.roles <= {"volunteer"} and caller.subject != str(ident):
+def own_entry(ident: uuid.UUID, caller: Caller, *keepers: str) -> uuid.UUID:
+    """The id, unless the caller has none of the roles and the entry is somebody else's: then there is none."""
+    if not keeps(caller, *keepers) and caller.subject != str(ident):
         raise NotFound("there is no such volunteer")
     return ident
 

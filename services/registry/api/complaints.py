@@ -18,7 +18,7 @@ from services.registry.api.people import Why
 from services.registry.api.requests import After, DivisionQuery, Limit, paged, reach
 from services.registry.api.service_records import shown
 from services.registry.api.volunteers import NO_STORE, present_person
-from services.registry.commands.complaints import receive_complaint, step_complaint
+from services.registry.commands.complaints import not_about, receive_complaint, step_complaint
 from services.registry.domain.complaints import ANSWERS, KINDS, State
 from services.registry.keys import Keys
 from services.registry.store import service_records as kept
@@ -93,8 +93,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
         async def read(tx: Tx) -> Document:
             found = _visible(await kept.complaint(tx, ident), caller)
-            if caller.subject in (str(found["volunteer_id"]), found["recorder"]):
-                raise NotAllowed("投诉由被投诉人以外的人处理", status=403)
+            await not_about(tx, found, caller.subject)
             opened = await keys.persons.open(tx, found["volunteer_id"], found["sealed"])
             answer = None
             if found["answer"] is not None:
@@ -127,9 +126,11 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         after: After = None,
         limit: Limit = 50,
     ) -> Document:
-        """The complaints of a division in the order of their ids, without their texts."""
-        asked = {"state": state.value if state else None, "volunteer_id": volunteer_id}
-        query = store.within(reach(caller, division)) | {k: v for k, v in asked.items() if v is not None}
+        """The complaints of a division in the order of their ids, without their texts; of a person under any entry."""
+        query = store.within(reach(caller, division)) | ({"state": state.value} if state else {})
+        if volunteer_id is not None:
+            entries = await database.transact(lambda tx: store.entries_of(tx, volunteer_id))
+            query["volunteer_id"] = {"$in": entries}
         rows = await store.page(database, "complaints", query, after, limit)
         return paged([shown(row) for row in rows], limit)
 

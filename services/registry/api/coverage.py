@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -40,6 +41,7 @@ from services.registry.imports.places_points import read_points
 from services.registry.keys import Keys
 from services.registry.store import coverage as kept
 from services.registry.store import places as places_kept
+from services.registry.store.ledger import still_working
 
 Reader = Annotated[Caller, Depends(caller_with(*READERS))]
 Registrar = Annotated[Caller, Depends(caller_with("registrar"))]
@@ -120,7 +122,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
             "version": policy().version,
             "circle": {**policy().circle.model_dump(), "metres": round(policy().circle.metres)},
             **_counted(Counter(one.state.value for one in drawn.reached)),
-            "accessibility": _accessibility(rows),
+            "accessibility": _accessibility(rows, await still_working(database, _linked(rows))),
             "towns": [
                 {"division": code, "name": drawn.names.get(code), **_counted(towns[code])} for code in sorted(towns)
             ],
@@ -283,12 +285,17 @@ def _counted(count: Counter[str]) -> Document:
     }
 
 
-def _accessibility(rows: list[Document]) -> Document:
-    """Posts that the places set up, and how many people fill them."""
+def _linked(rows: list[Document]) -> set[uuid.UUID]:
+    return {one["person_id"] for row in rows if row["posts"] for one in row["staff"] or ()}
+
+
+def _accessibility(rows: list[Document], working: Mapping[uuid.UUID, uuid.UUID]) -> Document:
+    """Posts that the places set up, and how many people who are still there fill them."""
     planned: Counter[str] = Counter()
     filled: Counter[str] = Counter()
     for row in rows:
-        here = Counter(one["occupation"] for one in row["staff"] or ())
+        there = {working[one["person_id"]]: one for one in row["staff"] or () if one["person_id"] in working}
+        here = Counter(one["occupation"] for one in there.values())
         for post in row["posts"]:
             planned[post["occupation"]] += post["planned"]
             filled[post["occupation"]] += min(post["planned"], here[post["occupation"]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.auth import Caller, caller_with
 from chassis.db import Database
@@ -25,6 +25,10 @@ Registrar = Annotated[Caller, Depends(caller_with("registrar"))]
 
 class LocalDivision(BaseModel):
     """A unit without a civil code, to be numbered under a parent."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"parent": "320706", "name": "示例农场"}]}
+    )
 
     parent: DivisionCode
     name: str = Field(min_length=1, max_length=64)

@@ -83,7 +83,10 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
     @app.post("/v1/volunteers/{ident}/merge")
     async def merge(ident: uuid.UUID, body: Pair, caller: Registrar) -> Document:
-        """Make the other entry part of this one, which stays; asked again, nothing more happens; registrars only."""
+        """Make the other entry part of this one, which stays; asked again, nothing more happens; registrars only.
+
+        The stricter state of the two is that of both: who is not active under one of them is not active afterwards.
+        """
 
         async def join(tx: Tx) -> Document:
             stays = await present_person(tx, ident, caller)

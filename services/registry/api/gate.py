@@ -43,7 +43,8 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         day = local_day(at.astimezone(UTC) if at else now())
 
         async def ask(tx: Tx) -> Document:
-            person = await store.survivor(tx, visible_person(await store.volunteer(tx, ident), caller))
+            known = visible_person(await store.volunteer(tx, ident), caller)
+            person = visible_person(await store.survivor(tx, known), caller)
             place = await commands.place_of(tx, place_id, caller.division) if place_id else None
             asked = commands.Asked(day, service, role, place)
             answer = await commands.may(tx, person, asked, keys.policies)

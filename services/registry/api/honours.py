@@ -15,7 +15,7 @@ from chassis.tx import Document, Tx
 from contracts.base import DivisionCode
 from services.registry import store
 from services.registry.api.requests import After, DivisionQuery, Limit, paged, reach, seen
-from services.registry.api.service_records import person_or_self, shown
+from services.registry.api.service_records import papers_of, person_or_self, shown
 from services.registry.api.volunteers import own_person
 from services.registry.commands import known_division
 from services.registry.commands.honours import Offer, list_incentive, merit_of, redeem
@@ -157,8 +157,11 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         limit: Limit = 50,
     ) -> Document:
         """Who had what, by pseudonym."""
-        asked = {"area": area, "incentive_id": incentive_id, "volunteer_id": volunteer_id}
-        query = store.within(reach(caller, division)) | {k: v for k, v in asked.items() if v is not None}
+        asked = {"area": area, "incentive_id": incentive_id}
+        query = store.within(reach(caller, division))
+        if volunteer_id is not None:
+            query = await database.transact(lambda tx: papers_of(tx, volunteer_id, caller, division))
+        query |= {k: v for k, v in asked.items() if v is not None}
         rows = await store.page(database, "redemptions", query, after, limit)
         return paged([shown(row) for row in rows], limit)
 

@@ -20,7 +20,7 @@ from services.registry import store
 from services.registry.api.people import Why
 from services.registry.api.places_forms import Day, Form, Words, one_of
 from services.registry.api.requests import After, DivisionQuery, Limit, paged, reach
-from services.registry.api.volunteers import NO_STORE, note_reading, own_person, present_person
+from services.registry.api.volunteers import NO_STORE, note_reading, own_person, standing_person
 from services.registry.commands import gate
 from services.registry.commands import insurance as commands
 from services.registry.domain.insurance import KINDS
@@ -75,6 +75,7 @@ class SupportIn(Form):
                     "meals": True,
                     "lodging": False,
                     "insurance_id": "01970d3b-0000-7000-8000-0000000000e1",
+                    "project_id": "01970d3b-0000-7000-8000-000000000e01",
                 }
             ]
         },
@@ -88,6 +89,7 @@ class SupportIn(Form):
     meals: bool
     lodging: bool
     insurance_id: uuid.UUID | None = None
+    project_id: uuid.UUID | None = None
 
 
 def routes(app: FastAPI, database: Database, keys: Keys) -> None:
@@ -119,7 +121,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         today = local_day(now())
         query = store.within(reach(caller, division))
         if person_id is not None:
-            query["person_id"] = person_id
+            query["person_id"] = {"$in": await database.transact(lambda tx: store.entries_of(tx, person_id))}
         if due:
             end = today + timedelta(days=keys.policies.insurance.at(now()).warn_days)
             query |= {"active": True, "valid_until": {"$gte": today.isoformat(), "$lte": end.isoformat()}}
@@ -137,7 +139,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
             found = await kept.insurance(tx, ident)
             if found is None or not caller.sees(found["division"]):
                 raise NotFound("there is no such insurance")
-            await present_person(tx, found["person_id"], caller)
+            await standing_person(tx, found["person_id"], caller)
             fields = await keys.persons.open(tx, found["person_id"], found["sealed"])
             note_reading(tx, caller, "insurance.revealed", found, body.reason)
             return {"id": ident, **fields}
@@ -154,9 +156,9 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
         async def write(tx: Tx) -> Document:
             person = await own_person(tx, body.person_id, caller)
-            role = keys.policies.gate.at(tx.now).role(body.role)
+            role = gate.known_role(body.role, keys.policies, tx.now)
             told = body.model_dump(exclude={"person_id"})
-            return await commands.support(tx, assignment_id, person, told, role is not None and role.insurance)
+            return await commands.support(tx, assignment_id, person, told, role.insurance)
 
         return _support(await database.transact(write))
 
@@ -171,7 +173,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         """What people of a division were given, assignment by assignment."""
         query = store.within(reach(caller, division))
         if person_id is not None:
-            query["person_id"] = person_id
+            query["person_id"] = {"$in": await database.transact(lambda tx: store.entries_of(tx, person_id))}
         return paged(
             [_support(row) for row in await store.page(database, "support_records", query, after, limit)], limit
         )

@@ -164,7 +164,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
     async def read_item_use(ident: uuid.UUID, caller: Counter) -> Document:
         """How often a resource was opened, lent and handed on, by month and division within the caller's."""
         commands.readable(await database.get("library_items", ident), caller)
-        rows = await kept.use_of(database, ident)
+        rows = _not_too_wide(await kept.use_of(database, ident))
         counted = [(row["_id"].split(":"), row) for row in rows]
         found = [
             {"month": month, "division": place, **_counts(row)}
@@ -176,7 +176,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
     @app.get("/v1/library/use")
     async def read_library_use(caller: Counter, month: MonthQuery, division: DivisionQuery = None) -> Document:
         """How often resources of each kind were used in a month, by division."""
-        rows = await kept.use_in(database, month, reach(caller, division))
+        rows = _not_too_wide(await kept.use_in(database, month, reach(caller, division)))
         counted = [(row["_id"].split(":"), row) for row in rows]
         found = [{"division": place, "kind": kind, **_counts(row)} for (_, place, kind), row in counted]
         return {"month": month, "items": found}
@@ -223,6 +223,13 @@ def shown(row: Document) -> Document:
 
 def _plain(row: Document) -> Document:
     return {"id": row["_id"], **{name: value for name, value in row.items() if name != "_id"}}
+
+
+def _not_too_wide(rows: list[Document]) -> list[Document]:
+    """All rows of counts; a part of them would pass for the whole."""
+    if len(rows) > kept.MANY:
+        raise Refused("too_wide", "行数太多，请选更小的区划", "division")
+    return rows
 
 
 def _counts(row: Document) -> dict[str, int]:

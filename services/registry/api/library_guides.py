@@ -13,7 +13,7 @@ from chassis.errors import Refused
 from chassis.tx import Document, Tx
 from services.registry import store
 from services.registry.api.library_forms import GuideIn, GuideStateIn
-from services.registry.api.requests import READERS, After, DivisionQuery, Limit, paged, reach, seen
+from services.registry.api.requests import READERS, After, DivisionQuery, Limit, keeps, paged, reach, seen
 from services.registry.commands import library_guides as commands
 from services.registry.domain.library_guides import LABELS, State
 from services.registry.keys import Keys
@@ -21,7 +21,8 @@ from services.registry.store import library as kept
 
 ASKERS = (*READERS, "volunteer", "community_worker", "class_teacher", "school_counsellor", "department")
 Asker = Annotated[Caller, Depends(caller_with(*ASKERS))]
-Keeper = Annotated[Caller, Depends(caller_with("registrar", "coordinator"))]
+KEEPERS = ("registrar", "coordinator")
+Keeper = Annotated[Caller, Depends(caller_with(*KEEPERS))]
 
 
 def routes(app: FastAPI, database: Database, keys: Keys) -> None:
@@ -31,11 +32,11 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         seen(caller, body.division)
 
         async def write(tx: Tx) -> tuple[Document, bool]:
-            return await commands.order(tx, ident, body.told(), caller)
+            return await commands.order(tx, ident, body.told(), caller, keeper=keeps(caller, *KEEPERS))
 
         document, new = await database.transact(write)
         response.status_code = 201 if new else 200
-        return shown(document)
+        return shown(document, caller)
 
     @app.get("/v1/library/guides")
     async def list_guides(
@@ -45,14 +46,16 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         after: After = None,
         limit: Limit = 50,
     ) -> Document:
-        """The orders of a division; a guide is an id alone."""
+        """The orders of a division, a guide as an id alone; who does not keep them sees the own ones."""
         query = store.within(reach(caller, division))
+        if not keeps(caller, *KEEPERS):
+            query["asked_by"] = caller.subject
         if state is not None:
             if state not in LABELS:
                 raise Refused("unknown_code", f"not one of {', '.join(State)}", "state")
             query["state"] = state
         rows = await store.page(database, "library_guides", query, after, limit)
-        return paged([shown(row) for row in rows], limit)
+        return paged([shown(row, caller) for row in rows], limit)
 
     @app.post("/v1/library/guides/{ident}/state")
     async def move_guide(ident: uuid.UUID, body: GuideStateIn, caller: Keeper) -> Document:
@@ -60,14 +63,17 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
         async def move(tx: Tx) -> Document:
             found = commands.visible_order(await kept.guide(tx, ident), caller)
-            return await commands.move(tx, found, State(body.state), body.guide_id, body.reason, caller)
+            state = State(body.state)
+            return await commands.move(tx, found, state, body.guide_id, body.reason, caller, keys.policies)
 
-        return shown(await database.transact(move))
+        return shown(await database.transact(move), caller)
 
 
-def shown(row: Document) -> Document:
+def shown(row: Document, caller: Caller) -> Document:
+    """An order; who does not keep the orders sees neither who guides nor who did what."""
+    hidden = {"_id"} if keeps(caller, *KEEPERS) else {"_id", "log", "guide_id", "asked_by"}
     return {
         "id": row["_id"],
-        **{name: value for name, value in row.items() if name != "_id"},
+        **{name: value for name, value in row.items() if name not in hidden},
         "state_label": LABELS[State(row["state"])],
     }

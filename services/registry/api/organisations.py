@@ -6,7 +6,7 @@ import uuid
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.auth import Caller, caller_with
 from chassis.db import Database
@@ -27,6 +27,21 @@ Registrar = Annotated[Caller, Depends(caller_with("registrar"))]
 
 class OrganisationIn(BaseModel):
     """An organisation as it shall be, whole."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "示例街道社区卫生服务中心",
+                    "division": "370812001",
+                    "kind": "primary_care",
+                    "receives_referrals": True,
+                    "around_the_clock": False,
+                }
+            ]
+        },
+    )
 
     name: str = Field(min_length=1, max_length=NAME_LIMIT)
     division: DivisionCode

@@ -96,6 +96,10 @@ class VolunteerChange(BaseModel):
     networks: Annotated[list[Network], Field(max_length=len(NETWORKS))] | None = None
     workforce: Workforce | None = None
 
+    def claims_named(self) -> list[str]:
+        """Those of the claims that others are chosen by which this names."""
+        return [name for name in ("person_types", "qualifications", "trained") if getattr(self, name) is not None]
+
     def applied_to(self, known: Registration, today: date) -> Registration:
         """The registration with the changes, read as a form's cells are; raises `Refused`."""
         given: dict[str, Any] = self.model_dump(mode="json", exclude_none=True, exclude={"division", "active"})

@@ -15,7 +15,7 @@ from chassis.db import Database
 from chassis.errors import NotFound, Refused
 from chassis.tx import Document, Tx
 from services.registry import store
-from services.registry.api import places_nomination, places_people, places_wall
+from services.registry.api import places_hosts, places_nomination, places_people, places_public, places_wall
 from services.registry.api.places_forms import FactIn, PlaceIn, StatusIn
 from services.registry.api.requests import READERS, DivisionQuery, Limit, reach, seen
 from services.registry.commands import places as commands
@@ -108,7 +108,9 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
         async def move(tx: Tx) -> Document:
             place = visible(await kept.place(tx, ident), caller)
-            return await commands.move_place(tx, place, State(body.status), body.reason, caller.subject)
+            return await commands.move_place(
+                tx, place, State(body.status), body.reason, keys.policies, by=caller.subject
+            )
 
         return shown(await database.transact(move))
 
@@ -130,6 +132,8 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
     places_people.routes(app, database, keys)
     places_nomination.routes(app, database, keys)
     places_wall.routes(app, database, keys)
+    places_public.routes(app, database, keys)
+    places_hosts.routes(app, database, keys)
 
 
 def visible(found: Document | None, caller: Caller) -> Document:

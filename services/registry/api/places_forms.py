@@ -98,6 +98,11 @@ class Form(BaseModel):
 class PositionIn(Form):
     """Degrees; latitude and longitude the wrong way round lie outside the country and are refused."""
 
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"latitude": 35.55, "longitude": 116.78, "datum": "wgs84"}]},
+    )
+
     latitude: Annotated[float, Field(ge=3, le=54, allow_inf_nan=False)]
     longitude: Annotated[float, Field(ge=73, le=136, allow_inf_nan=False)]
     datum: DatumCode
@@ -243,7 +248,10 @@ class FactIn(Form):
 
 
 class StaffIn(Form):
-    """`certificate` is null where nobody has told; `on_wall` where the person agrees to be named on the wall."""
+    """`certificate` is a claim, null where nobody has told: a wall and a check ask the verified qualifications.
+
+    `on_wall` where the person agrees to be named on the wall.
+    """
 
     model_config = ConfigDict(
         extra="forbid",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -117,10 +118,13 @@ def wall_page(
     fees: Sequence[Document] | None,
     hotline: str,
     today: date,
+    *,
+    names: bool = True,
 ) -> str:
     """What has to be posted: rules, staff and their qualifications, opening hours, the hotline, of a centre its fees.
 
-    `fees` is None where the place posts none. What is lacking is said, so that nobody posts a page with a gap unseen.
+    `fees` is None where the place posts none; without `names`, staff are counted by what they are qualified for.
+    What is lacking is said, so that nobody posts a page with a gap unseen.
     """
     html, body = page(f"{place['name']} 公示")
     node(body, "h1", place["name"])
@@ -132,7 +136,7 @@ def wall_page(
     node(line, "strong", hotline)
     _hours(body, place)
     _functions(body, place)
-    _qualifications(body, people)
+    _qualifications(body, people, names=names)
     if fees is not None or place["type"] in ("centre", "minor_centre"):
         _fees(body, fees)
     _rules(body, place)
@@ -183,12 +187,20 @@ def _functions(body: Tree.Element, place: Document) -> None:
         node(section, "p", "、".join(FUNCTIONS[one] for one in place["functions"]))
 
 
-def _qualifications(body: Tree.Element, people: Sequence[Person]) -> None:
+def _qualifications(body: Tree.Element, people: Sequence[Person], *, names: bool) -> None:
     section = _section(body, "从业人员资质")
     if not people:
         _lacking(section)
         return
-    certificates = {True: "有", False: "无", None: "未登记"}
+    certificates = {True: "有", False: "无", None: "未核验"}
+    if not names:
+        posts = Counter((one.occupation, one.full_time, one.certificate) for one in people)
+        counted = [
+            (OCCUPATIONS[occupation], "专职" if full_time else "兼职", certificates[certificate], f"{count} 人")
+            for (occupation, full_time, certificate), count in sorted(posts.items(), key=lambda one: str(one[0]))
+        ]
+        table(section, ("岗位", "专（兼）职", "国家职业资格证书", "人数"), counted)
+        return
     rows = [
         (
             one.name or "（未署名）",

@@ -18,6 +18,8 @@ from services.registry import store
 from services.registry.api.places_forms import Form
 from services.registry.api.places_page import HEADERS, Person, wall_page
 from services.registry.api.requests import READERS
+from services.registry.commands.places_staff import present_staff
+from services.registry.domain.consents import Consent, Purpose
 from services.registry.domain.people import masked_name
 from services.registry.keys import Keys
 from services.registry.store import places as kept
@@ -73,10 +75,15 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         return Response(html, media_type=HTML, headers=dict(HEADERS))
 
 
+def may_be_named(person: Document) -> bool:
+    """Whether a person did not take the consent back to being named in public."""
+    told = person.get("consents", {}).get(Purpose.publication, {})
+    return bool(told.get("state") != Consent.withdrawn)
+
+
 async def _people(tx: Tx, keys: Keys, place: Document, *, plain: bool) -> list[Person]:
     """Who works there, without those who left; only who agreed to it has a name, and nobody a number."""
-    links = place["staff"] or []
-    await tx.load("volunteers", [one["person_id"] for one in links])
+    links = await present_staff(tx, place, keys.policies) or []
     await keys.persons.load(tx, [one["person_id"] for one in links if one["on_wall"]])
     people = []
     for link in links:
@@ -84,7 +91,7 @@ async def _people(tx: Tx, keys: Keys, place: Document, *, plain: bool) -> list[P
         if found is None:
             continue
         name = ""
-        if link["on_wall"]:
+        if link["on_wall"] and may_be_named(found):
             name = (await keys.persons.open(tx, found["_id"], found["sealed"]))["name"]
             name = name if plain else masked_name(name)
         people.append(Person(name, link["occupation"], link["full_time"], link["certificate"]))

@@ -21,6 +21,7 @@ from services.registry.api.requests import READERS, DivisionQuery, Limit, reach,
 from services.registry.api.teams_forms import NAME_LIMIT, Form, Reason, example
 from services.registry.api.teams_lists import CodeQuery, Cursor, known, listed, shown, visible
 from services.registry.commands import providers as commands
+from services.registry.commands.providers_kinds import check_kind, check_verifiable
 from services.registry.domain.providers import (
     KINDS,
     Type,
@@ -48,7 +49,7 @@ class ProviderIn(Form):
         division="370812",
         kind="social_work",
         organisation_id="01970d3b-0000-7000-8000-000000000a07",
-        credit_code="52370812MJE000001C",
+        credit_code="52370812MJE000001Q",
     )
 
     type: Type
@@ -101,6 +102,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
             provider = await commands.register_provider(
                 tx, keys, ident, dict(told), before, by=caller.subject, inside=caller.division
             )
+            await check_kind(tx, keys.policies.providers.at(tx.now), told)
             return provider, before is None
 
         provider, new = await database.transact(write)
@@ -113,6 +115,8 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
         async def move(tx: Tx) -> Document:
             provider = visible(await kept.document(tx, "providers", ident), caller)
+            if body.status is State.verified and provider["status"] != State.verified:
+                await check_verifiable(tx, keys.policies.providers.at(tx.now), provider)
             return commands.move_provider(tx, provider, body.status, body.reason, caller.subject)
 
         return _shown(await database.transact(move))
@@ -167,12 +171,12 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
 
 def _shown(row: Document) -> Document:
-    code = row.get("credit_code")
-    proof = {**row, "identity_number": row.get("identity_key")}
+    code, known = row.get("credit_code"), row.get("sealed") is not None
+    proof = {**row, "identity_number": "sealed" if known else None}
     return {
-        **shown(row, "identity_key", "sealed"),
+        **shown(row, "identity_key", "credit_key", "licence_until", "sealed"),
         "credit_code": code,
         "organisation_part_holds": organisation_part_holds(code) if code else None,
-        "identity_known": row.get("identity_key") is not None,
+        "identity_known": known,
         "unproven": unproven(Type(row["type"]), proof),
     }

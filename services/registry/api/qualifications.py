@@ -19,7 +19,7 @@ from services.registry import store
 from services.registry.api.people import Why
 from services.registry.api.places_forms import Day, Form, Sha256, Words, one_of
 from services.registry.api.requests import UPLOAD, After, DivisionQuery, Limit, paged, reach, uploaded
-from services.registry.api.volunteers import NO_STORE, note_reading, own_person, present_person
+from services.registry.api.volunteers import NO_STORE, note_reading, own_person, standing_person
 from services.registry.commands import qualifications as commands
 from services.registry.domain.qualifications import KINDS, REASONS, State, standing
 from services.registry.keys import Keys
@@ -75,18 +75,20 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         found = await kept.qualification(tx, ident)
         if found is None or not caller.sees(found["division"]):
             raise NotFound("there is no such qualification")
-        await present_person(tx, found["person_id"], caller)
+        await standing_person(tx, found["person_id"], caller)
         return found
 
     @app.get("/v1/qualification-codes")
     async def codes(caller: Reader) -> Document:
-        """The kinds of qualification with their codes of 附件4, the reasons of a step, and what services ask for."""
+        """The kinds of qualification with their codes of 附件4, the reasons of a step, and what services, posts and the
+        roles on rosters ask for."""
         policy = keys.policies.qualifications.at(now())
         return {
             "kinds": {code: {"label": kind.label, "annex_code": kind.annex} for code, kind in KINDS.items()},
             "reasons": REASONS,
             "services": [one.model_dump() for one in policy.services],
             "posts": [one.model_dump() for one in policy.posts],
+            "roles": [one.model_dump() for one in keys.policies.gate.at(now()).roles],
             "version": policy.version,
         }
 
@@ -124,7 +126,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
         async def write(tx: Tx) -> Document:
             found = await found_in(tx, ident, caller)
-            return await commands.move(tx, found, State(body.state), body.reason, caller.subject)
+            return await commands.move(tx, found, State(body.state), body.reason, caller.subject, keys.policies)
 
         return _shown(await database.transact(write))
 
@@ -152,7 +154,8 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
             end = (today + timedelta(days=days)).isoformat()
             clauses.append({"state": "verified", "valid_until": {"$gte": today.isoformat(), "$lte": end}})
         if person_id is not None:
-            clauses.append({"person_id": person_id})
+            entries = await database.transact(lambda tx: store.entries_of(tx, person_id))
+            clauses.append({"person_id": {"$in": entries}})
         if kind is not None:
             clauses.append({"kind": kind})
         query = {"$and": clauses}

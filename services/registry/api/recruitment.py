@@ -16,6 +16,7 @@ from chassis.errors import NotFound, Refused
 from chassis.tx import Document, Tx
 from contracts.base import DivisionCode
 from services.registry import store
+from services.registry.api.codes import ServiceCode
 from services.registry.api.people import Preferred, Profession, QualificationCode, TypeCode
 from services.registry.api.requests import READERS, After, DivisionQuery, Limit, paged, reach, seen
 from services.registry.commands import known_division
@@ -69,6 +70,7 @@ class RecruitmentIn(BaseModel):
                     "quota": 200,
                     "conditions": {"person_types": [1, 3, 4, 7], "preferred": ["medical-worker"]},
                     "least_age": 18,
+                    "service": "4-2",
                     "units": [{"division": "320706016", "name": "示例社区卫生服务中心"}],
                 }
             ]
@@ -85,6 +87,7 @@ class RecruitmentIn(BaseModel):
     conditions: ConditionsIn = Field(default_factory=ConditionsIn)
     least_age: Annotated[int, Field(ge=1, le=100)] | None = None
     units: Annotated[list[UnitIn], Field(max_length=1000)] = []
+    service: ServiceCode | None = Field(None, description="Which of the 25 types of the five services it is for.")
 
     def told(self) -> commands.Call:
         units = [Unit(unit.division, plain(unit.name)) for unit in self.units]
@@ -103,6 +106,7 @@ class RecruitmentIn(BaseModel):
             self.conditions.model_dump(mode="json"),
             self.least_age,
             units,
+            self.service,
         )
 
 
@@ -141,10 +145,11 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
     @app.post("/v1/recruitments/{ident}/moves")
     async def move(ident: uuid.UUID, body: MoveIn, caller: Registrar) -> Document:
-        """Open, close, open again or cancel a campaign."""
+        """Open, close, open again or cancel a campaign; what nobody decided is deleted when it is cancelled."""
 
         async def step(tx: Tx) -> Document:
-            return commands.move(tx, visible_campaign(await kept.recruitment(tx, ident), caller), body.to)
+            campaign = visible_campaign(await kept.recruitment(tx, ident), caller)
+            return await commands.move(tx, keys, campaign, body.to)
 
         return shown_campaign(await database.transact(step))
 

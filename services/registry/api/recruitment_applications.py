@@ -82,10 +82,14 @@ class DecisionIn(Why):
     """Whether an applicant is taken, and why."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"to": "accepted", "reason": "符合条件"}]}
+        extra="forbid", json_schema_extra={"examples": [{"to": "accepted", "checked": True, "reason": "符合条件"}]}
     )
 
     to: Literal["accepted", "refused"]
+    checked: bool = Field(
+        False,
+        description="The papers for what the applicant tells were seen: types, qualifications and training count.",
+    )
 
 
 def routes(app: FastAPI, database: Database, keys: Keys) -> None:
@@ -147,16 +151,12 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
         async def mask(tx: Tx) -> list[Document]:
             await keys.persons.load(tx, [row["_id"] for row in rows])
-            return [await _masked(tx, row) for row in rows]
+            told = [(row, await commands.wish_of(tx, keys, row)) for row in rows if row["state"] == State.received]
+            known = await commands.known_among(tx, keys, told)
+            masked = {row["_id"]: _masked(row, person, known.get(row["_id"]), caller) for row, person in told}
+            return [masked.get(row["_id"]) or _shown(row) for row in rows]
 
         return paged(await database.transact(mask), limit)
-
-    async def _masked(tx: Tx, row: Document) -> Document:
-        if row["state"] != State.received:
-            return _shown(row)
-        person = await commands.wish_of(tx, keys, row)
-        codes = {name: list(getattr(person, name)) for name in ("person_types", "qualifications", "professions")}
-        return {**_shown(row), "name": masked_name(person.name), "phone": masked_phone(person.phone), **codes}
 
     @app.post("/v1/recruitments/{ident}/applications/{application}/reveal")
     async def reveal(
@@ -177,17 +177,22 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
     @app.post("/v1/recruitments/{ident}/applications/{application}/decision")
     async def decide(ident: uuid.UUID, application: uuid.UUID, body: DecisionIn, caller: Registrar) -> Document:
-        """Take the applicant, who becomes a volunteer, or refuse; what was told is deleted with the application."""
+        """Take the applicant, who becomes a volunteer, or refuse; what was told is deleted with the application.
+
+        409 `known_inactive`: the name and number are registered and not active; nobody becomes active by applying.
+        """
 
         async def step(tx: Tx) -> Document:
             campaign, found = await _visible(tx, ident, application, caller)
             if found["state"] == body.to:
                 return found
             if body.to == "accepted":
-                decided = await commands.accept(tx, keys, campaign, found, caller.division)
+                decided = await commands.accept(tx, keys, campaign, found, caller.division, body.checked)
             else:
                 decided = await commands.refuse(tx, keys, found, State.refused)
-            _note(tx, caller, f"application.{body.to}", found, body.reason)
+            seen_papers = body.to == "accepted" and body.checked
+            action = "application.accepted_checked" if seen_papers else f"application.{body.to}"
+            _note(tx, caller, action, found, body.reason)
             return decided
 
         return _shown(await database.transact(step))
@@ -221,6 +226,14 @@ def _note(tx: Tx, caller: Caller, action: str, found: Document, reason: str) -> 
 def _shown(row: Document) -> Document:
     hidden = ("_id", "sealed", "digest", "applicant")
     return {"id": row["_id"], **{name: value for name, value in row.items() if name not in hidden}}
+
+
+def _masked(row: Document, person: Registration, entry: Document | None, caller: Caller) -> Document:
+    """As lists show it: `known` is whether the county has the name and number, `inactive` what stands there."""
+    inactive = not entry["active"] if entry is not None and caller.sees(entry["division"]) else None
+    row = {**row, "known": entry is not None, "inactive": inactive}
+    codes = {name: list(getattr(person, name)) for name in ("person_types", "qualifications", "professions")}
+    return {**_shown(row), "name": masked_name(person.name), "phone": masked_phone(person.phone), **codes}
 
 
 def _own(row: Document) -> Document:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import date
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI
@@ -22,7 +23,7 @@ from services.registry.api.requests import READERS, DivisionQuery, Limit, reach,
 from services.registry.api.teams_forms import NAME_LIMIT, Department, Form, example
 from services.registry.api.teams_lists import CodeQuery, Cursor, Day, known, listed, shown, visible
 from services.registry.commands import relations as commands
-from services.registry.domain.relations import CHECK_INS, DEPARTMENTS, KINDS, RESOURCES, SUPERVISORS, guides_of
+from services.registry.domain.relations import CHECK_INS, DEPARTMENTS, KINDS, RESOURCES, guides_of
 from services.registry.keys import Keys
 from services.registry.store import teams as kept
 
@@ -32,14 +33,14 @@ Order = Literal["id", "kind", "division", "-id", "-kind", "-division"]
 ResourceOrder = Literal["id", "name", "department", "-id", "-name", "-department"]
 CheckInOrder = Literal["id", "day", "-id", "-day"]
 RelationKind = Annotated[str, *one_of(KINDS)]
-Supervisor = Annotated[str, *one_of(SUPERVISORS)]
+Supervisor = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,62}$")]
 ResourceKind = Annotated[str, *one_of(RESOURCES)]
 CheckInForm = Annotated[str, *one_of(CHECK_INS)]
 Village = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 
 
 class RelationIn(Form):
-    """One organisation guides another, or all of a kind in a division."""
+    """One organisation, or a team of it, guides another, a station, or all of a kind in a division."""
 
     model_config = example(
         kind="technical_guidance",
@@ -55,7 +56,11 @@ class RelationIn(Form):
     guide_id: uuid.UUID
     guided_id: uuid.UUID | None = None
     guided_kind: OrganisationKind | None = None
-    supervisor: Supervisor | None = Field(None, description="Who answers for form and content of activities.")
+    place_id: uuid.UUID | None = Field(None, description="The station that is guided.")
+    team_id: uuid.UUID | None = Field(None, description="The team of the guide that does it.")
+    supervisor: Supervisor | None = Field(
+        None, description="By which role, of the policy of the plans: GET /v1/activity-plans/lists."
+    )
     person_id: uuid.UUID | None = Field(None, description="The person who does, where it is one.")
     topic: str = Field("", max_length=NAME_LIMIT)
     since: date
@@ -119,7 +124,8 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
     @app.put("/v1/relations/{ident}")
     async def write_relation(ident: uuid.UUID, body: RelationIn, caller: Registrar) -> Document:
         """A relation between organisations, whole; the same again changes nothing."""
-        return await written("relations", ident, body, caller, commands.relate)
+        policy = keys.policies.activity_plans.at(now())
+        return await written("relations", ident, body, caller, partial(commands.relate, policy=policy))
 
     @app.get("/v1/relations")
     async def list_relations(
@@ -128,13 +134,15 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         kind: CodeQuery = None,
         guide_id: uuid.UUID | None = None,
         guided_id: uuid.UUID | None = None,
+        place_id: uuid.UUID | None = None,
+        team_id: uuid.UUID | None = None,
         sort: Order = "id",
         after: Cursor = None,
         limit: Limit = 50,
     ) -> Document:
         """The relations of a division."""
         known("kind", kind, KINDS)
-        asked = {"kind": kind, "guide_id": guide_id, "guided_id": guided_id}
+        asked = {"kind": kind, "guide_id": guide_id, "guided_id": guided_id, "place_id": place_id, "team_id": team_id}
         query = store.within(reach(caller, division)) | {k: v for k, v in asked.items() if v is not None}
         return await listed(database, "relations", query, sort, after, limit)
 
@@ -209,5 +217,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         if days:
             query |= {"day": days}
         rows = await kept.check_in_sums(database, query)
+        if len(rows) > kept.MANY:
+            raise Refused("too_wide", "行数太多，请选更小的区划", "division")
         counts = ("check_ins", "organisations")
         return {"items": [{**row["_id"], **{name: row[name] for name in counts}} for row in rows]}

@@ -69,6 +69,14 @@ def seen(caller: Caller, division: str) -> str:
     return division
 
 
+def keeps(caller: Caller, *keepers: str) -> bool:
+    """Whether the caller acts for others, having one of the roles that keep what a route is about.
+
+    Anybody else acts as the person that the token's subject is, whatever other roles the token has.
+    """
+    return not caller.roles.isdisjoint(keepers)
+
+
 def paged(items: Sequence[Document], limit: int) -> Document:
     """A page; `next` is what to ask for as `after`, absent on the last page."""
     return {"items": list(items), "next": items[-1]["id"] if items and len(items) == limit else None}

@@ -17,11 +17,11 @@ from chassis.errors import NotAllowed, NotFound, Refused
 from chassis.tx import Document, Tx
 from contracts.base import DivisionCode, Name
 from services.registry import commands, store
-from services.registry.api.requests import READERS, DivisionQuery, Limit, paged, reach, seen
+from services.registry.api.requests import READERS, After, DivisionQuery, Limit, paged, reach, seen
 from services.registry.commands.duty import move_duty as move_turn
 from services.registry.domain.availability import LANGUAGES, SKILLS
 from services.registry.domain.duty import Turn
-from services.registry.domain.rosters import HOUR, KINDS, days_of, missing_seats, short_days
+from services.registry.domain.rosters import HOUR, KINDS, LINE_12356, days_of, missing_seats, short_days
 from services.registry.keys import Keys
 
 Reader = Annotated[Caller, Depends(caller_with(*READERS))]
@@ -135,7 +135,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
             found = await store.roster(tx, name)
             if found is not None and not caller.sees(found["division"]):
                 raise NotAllowed("the name is taken; choose another")
-            document, _ = await commands.write_roster(tx, name, body.roster(), keys.policies.rosters.at(tx.now))
+            document, _ = await commands.write_roster(tx, name, body.roster(), keys.policies)
             return document
 
         return _roster(await database.transact(write))
@@ -169,11 +169,14 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         return {"items": [_duty(row) for row in await database.transact(add)]}
 
     @app.get("/v1/rosters/{name}/duties")
-    async def list_duties(name: RosterName, caller: Reader, start: From = None, end: To = None) -> Document:
-        """The turns that touch a stretch of time."""
+    async def list_duties(
+        name: RosterName, caller: Reader, start: From = None, end: To = None, after: After = None, limit: Limit = 200
+    ) -> Document:
+        """The turns that touch a stretch of time, those first that begin first."""
         _visible(await database.get("rosters", name), caller)
         begin, finish = span_of(start, end)
-        return {"items": [_duty(row) for row in await store.turns_on(database, name, begin, finish)]}
+        rows = await store.turns_page(database, name, begin, finish, after, limit)
+        return paged([_duty(row) for row in rows], limit)
 
     @app.patch("/v1/rosters/{name}/duties/{ident}")
     async def move_duty(name: RosterName, ident: uuid.UUID, body: TurnIn, caller: Registrar) -> Document:
@@ -203,15 +206,17 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
     @app.get("/v1/rosters/{name}/gaps")
     async def list_gaps(name: RosterName, caller: Reader, start: From = None, end: To = None) -> Document:
-        """Where fewer than must be are on duty on a 24-hour roster, and the whole days covered too briefly.
+        """Where fewer than must be are on duty on a roster that must be covered, and the days covered too briefly.
 
-        Ahead as far as the policy says where no end is asked for. With 24 hours a day as policy each gap makes its day
-        too short; with 18 a line may close at night.
+        Ahead as far as the policy says where no end is asked for. A roster around the clock is held to the hours a day
+        of the policy: with 24 each gap makes its day too short, with 18 a line may close at night. A 12356 line that
+        does close at night is held to the hours of the notice on 12356.
         """
         roster = _visible(await database.get("rosters", name), caller)
-        if not roster["around_the_clock"]:
-            raise NotAllowed("the roster is not one that must be covered around the clock")
         line = keys.policies.rosters.at(now()).line
+        hours_a_day = line.hours_a_day if roster["around_the_clock"] else line.hours_12356
+        if not roster["around_the_clock"] and _roster(roster)["kind"] != LINE_12356:
+            raise NotAllowed("the roster is not one that must be covered, by day and night or as a 12356 line")
         begin, finish = span_of(start, end, timedelta(days=line.days_ahead))
         days = [whole for _, whole in days_of(begin, finish, LOCAL)]
         first, last = days[0].starts_at, days[-1].ends_at
@@ -221,14 +226,14 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
             "from": begin,
             "to": finish,
             "seats": seats,
-            "hours_a_day": line.hours_a_day,
+            "hours_a_day": hours_a_day,
             "gaps": [
                 {"starts_at": gap.starts_at, "ends_at": gap.ends_at, "missing": gap.seats}
                 for gap in missing_seats(turns, begin, finish, seats)
             ],
             "short_days": [
                 {"day": short.day, "hours": round(short.covered / HOUR, 2)}
-                for short in short_days(turns, begin, finish, seats, line.hours_a_day, LOCAL)
+                for short in short_days(turns, begin, finish, seats, hours_a_day, LOCAL)
             ],
         }
 

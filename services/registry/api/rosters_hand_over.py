@@ -15,11 +15,11 @@ from chassis.errors import NotFound
 from chassis.tx import Document, Tx
 from services.registry import store
 from services.registry.api.people import Why
-from services.registry.api.requests import READERS, Limit
+from services.registry.api.requests import READERS, Limit, keeps
 from services.registry.api.rosters import From, RosterName, To, span_of
 from services.registry.commands.rosters_hand_over import write_hand_over
 from services.registry.keys import Keys
-from services.registry.store.rosters import hand_over, hand_overs_on, turn_after, turns_at
+from services.registry.store.rosters import hand_over, hand_overs_on, turns_after
 
 Reader = Annotated[Caller, Depends(caller_with(*READERS))]
 Writer = Annotated[Caller, Depends(caller_with("volunteer", "registrar", "supervisor"))]
@@ -62,7 +62,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
     @app.post("/v1/rosters/{name}/duties/{ident}/hand-over/read")
     async def read_note(name: RosterName, ident: uuid.UUID, body: Why, caller: Writer, response: Response) -> Document:
-        """What it says: for those on the next turn, for who wrote it, for registrars and supervisors; logged."""
+        """What it says: for those who may take over, for who wrote it, for registrars and supervisors; logged."""
 
         async def read(tx: Tx) -> Document:
             duty = await _duty(tx, name, ident, caller)
@@ -86,7 +86,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
 
 def _keeps(caller: Caller) -> bool:
-    return not caller.roles <= {"volunteer"}
+    return keeps(caller, "registrar", "supervisor")
 
 
 async def _duty(tx: Tx, name: str, ident: uuid.UUID, caller: Caller) -> Document:
@@ -97,14 +97,8 @@ async def _duty(tx: Tx, name: str, ident: uuid.UUID, caller: Caller) -> Document
 
 
 async def _hears(tx: Tx, duty: Document, subject: str) -> bool:
-    """Whether the turn is the person's own, or one that begins when the next one does."""
-    if subject == str(duty["volunteer_id"]):
-        return True
-    following = await turn_after(tx, duty)
-    if following is None:
-        return False
-    begins = await turns_at(tx, duty["roster"], following["starts_at"])
-    return subject in {str(row["volunteer_id"]) for row in begins}
+    """Whether the turn is the person's own, or one that may take over from it."""
+    return subject in {str(row["volunteer_id"]) for row in [duty, *await turns_after(tx, duty)]}
 
 
 def _shown(note: Document) -> Document:

@@ -13,11 +13,13 @@ from chassis.db import Database
 from chassis.errors import NotFound, Refused
 from chassis.tx import Document, Tx
 from services.registry import store
+from services.registry.api.codes import ServiceCode
 from services.registry.api.people import Why
-from services.registry.api.requests import After, DivisionQuery, Limit, paged, reach
-from services.registry.api.volunteers import own_person, visible_person
+from services.registry.api.requests import After, DivisionQuery, Limit, keeps, paged, reach
+from services.registry.api.volunteers import own_person
 from services.registry.commands import service_records as commands
 from services.registry.commands.service_records_assignments import close_assignment
+from services.registry.commands.service_records_people import lent_to, standing_person
 from services.registry.commands.stars import entries_of, granted_stars
 from services.registry.domain.people import plain
 from services.registry.domain.service_records import KINDS, Span, State
@@ -38,6 +40,7 @@ STRETCH: dict[str, Any] = {
     "travel_minutes": 30,
     "kind": "outreach",
     "content": "示例社区心理健康宣传",
+    "service": "4-2",
 }
 
 
@@ -52,6 +55,7 @@ class StretchIn(BaseModel):
     travel_minutes: Annotated[int, Field(ge=0, le=1440)] = 0
     kind: Kind
     content: Annotated[str, Field(min_length=2, max_length=200)]
+    service: ServiceCode | None = Field(None, description="Which of the 25 types of the five services it was.")
 
     def told(self) -> commands.Told:
         for name, moment in (("starts_at", self.starts_at), ("ends_at", self.ends_at)):
@@ -61,7 +65,11 @@ class StretchIn(BaseModel):
             moment.replace(microsecond=moment.microsecond // 1000 * 1000) for moment in (self.starts_at, self.ends_at)
         )
         return commands.Told(
-            self.organisation_id, Span(starts, ends, self.travel_minutes), self.kind, plain(self.content)
+            self.organisation_id,
+            Span(starts, ends, self.travel_minutes),
+            self.kind,
+            plain(self.content),
+            self.service,
         )
 
 
@@ -105,24 +113,31 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
     @app.put("/v1/service-records/{ident}")
     async def record(ident: uuid.UUID, body: RecordIn, caller: Organiser) -> Document:
-        """Write a record down; sent again the same, it is the same record. The organiser's people only."""
+        """Write a record down; sent again the same, it is the same record. The organiser's people, and those lent."""
+        told = body.told()
 
         async def write(tx: Tx) -> Document:
-            person = await own_person(tx, body.volunteer_id, caller)
-            return await commands.record_service(tx, keys, ident, body.told(), person, caller)
+            known = await store.volunteer(tx, body.volunteer_id)
+            if known is not None and caller.sees(known["division"]):
+                person = await own_person(tx, body.volunteer_id, caller)
+                division = person["division"]
+            else:
+                person, division = await lent_to(tx, body.volunteer_id, told.span, caller)
+            return await commands.record_service(tx, keys, ident, told, person, caller, division=division)
 
         return shown(await database.transact(write))
 
     @app.put("/v1/service-records/{wrong}/corrections/{ident}")
     async def correct(wrong: uuid.UUID, ident: uuid.UUID, body: StretchIn, caller: Organiser) -> Document:
-        """A second record takes the place of a wrong one, which stays to be seen."""
+        """A second record of the same organisation takes the place of a wrong one, which stays to be seen."""
+        told = body.told()
 
         async def write(tx: Tx) -> Document:
-            found = _visible(await kept.record(tx, wrong), caller, "record")
-            kin = await store.volunteer(tx, found["volunteer_id"])
-            standing = await store.survivor(tx, visible_person(kin, caller))
-            person = await own_person(tx, standing["_id"], caller)
-            return await commands.record_service(tx, keys, ident, body.told(), person, caller, corrects=found)
+            found = await _visible_record(tx, wrong, caller)
+            person = await standing_person(tx, found["volunteer_id"])
+            return await commands.record_service(
+                tx, keys, ident, told, person, caller, division=found["division"], corrects=found
+            )
 
         return shown(await database.transact(write))
 
@@ -131,7 +146,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         """What never was counts no more; why goes into the audit log."""
 
         async def write(tx: Tx) -> Document:
-            found = _visible(await kept.record(tx, ident), caller, "record")
+            found = await _visible_record(tx, ident, caller)
             return await commands.withdraw_record(tx, found, caller, body.reason)
 
         return shown(await database.transact(write))
@@ -141,7 +156,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         """The rating of those whom the service was for, once."""
 
         async def write(tx: Tx) -> Document:
-            found = _visible(await kept.record(tx, ident), caller, "record")
+            found = await _visible_record(tx, ident, caller)
             return await commands.rate_record(tx, found, body.rating, caller)
 
         return shown(await database.transact(write))
@@ -151,7 +166,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         """A record, with what was done."""
 
         async def look(tx: Tx) -> Document:
-            found = _visible(await kept.record(tx, ident), caller, "record")
+            found = await _visible_record(tx, ident, caller)
             person = await store.volunteer(tx, found["volunteer_id"])
             if person is None or person["erased"]:
                 return shown(found)
@@ -166,16 +181,20 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         volunteer_id: uuid.UUID | None = None,
         organisation_id: uuid.UUID | None = None,
         state: State | None = None,
+        service: ServiceCode | None = None,
         after: After = None,
         limit: Limit = 50,
     ) -> Document:
         """The records of a division in the order of their ids, without words."""
         asked = {
-            "volunteer_id": volunteer_id,
             "organisation_id": organisation_id,
             "state": state.value if state else None,
+            "service": service,
         }
-        query = store.within(reach(caller, division)) | {k: v for k, v in asked.items() if v is not None}
+        query = store.within(reach(caller, division))
+        if volunteer_id is not None:
+            query = await database.transact(lambda tx: papers_of(tx, volunteer_id, caller, division))
+        query |= {k: v for k, v in asked.items() if v is not None}
         rows = await store.page(database, "service_records", query, after, limit)
         return paged([shown(row) for row in rows], limit)
 
@@ -214,19 +233,24 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
     @app.post("/v1/service-assignments/{ident}/complete")
     async def complete(ident: uuid.UUID, body: HoursIn, caller: Organiser) -> Document:
-        """Write the hours of a call down and close it; sent again the same, nothing more happens."""
+        """Write the hours of a call down and close it; sent again the same, nothing more happens.
+
+        Who took the call may be of another division, of whom nothing is shown here.
+        """
+        told = body.told()
 
         async def write(tx: Tx) -> Document:
-            found = _visible(await kept.assignment(tx, ident), caller, "assignment")
-            known = await store.volunteer(tx, found["volunteer_id"])
-            if known is None:
-                raise NotFound("there is no such volunteer")
-            person = await own_person(tx, (await store.survivor(tx, known))["_id"], caller)
+            found = _visible_assignment(await kept.assignment(tx, ident), caller)
+            person = await standing_person(tx, found["volunteer_id"])
+            again = await kept.record(tx, body.record_id) is not None
+            division = person["division"] if caller.sees(person["division"]) else found["division"]
             record = await commands.record_service(
-                tx, keys, body.record_id, body.told(), person, caller, assignment_id=ident
+                tx, keys, body.record_id, told, person, caller, division=division, assignment_id=ident
             )
             if record["assignment_id"] != ident:
                 raise Refused("used", "这条记录不是这次派单的", "record_id")
+            if again and found["state"] == Assigned.completed:
+                return found
             return close_assignment(tx, found, Assigned.completed, caller.subject, record["_id"])
 
         return shown(await database.transact(write))
@@ -236,7 +260,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         """A call that came to nothing: no hours."""
 
         async def write(tx: Tx) -> Document:
-            found = _visible(await kept.assignment(tx, ident), caller, "assignment")
+            found = _visible_assignment(await kept.assignment(tx, ident), caller)
             return close_assignment(tx, found, Assigned.cancelled, caller.subject)
 
         return shown(await database.transact(write))
@@ -248,16 +272,46 @@ def shown(row: Document) -> Document:
     return {"id": row["_id"], **{name: value for name, value in row.items() if name not in hidden}}
 
 
-def _visible(found: Document | None, caller: Caller, what: str) -> Document:
+def _visible_assignment(found: Document | None, caller: Caller) -> Document:
     if found is None or not caller.sees(found["division"]):
-        raise NotFound(f"there is no such {what}")
+        raise NotFound("there is no such assignment")
     return found
 
 
+async def _visible_record(tx: Tx, ident: uuid.UUID, caller: Caller) -> Document:
+    """A record, for those where the service was, and for those where the person is registered now."""
+    found = await kept.record(tx, ident)
+    if found is not None:
+        if caller.sees(found["division"]):
+            return found
+        person = await store.volunteer(tx, found["volunteer_id"])
+        if person is not None and caller.sees((await store.survivor(tx, person))["division"]):
+            return found
+    raise NotFound("there is no such record")
+
+
+async def papers_of(tx: Tx, ident: uuid.UUID, caller: Caller, division: str | None) -> Document:
+    """The clause for the papers of a person under all entries: all of them where the person is registered now.
+
+    Elsewhere, and where a `division` is asked for, those that came to be in it.
+    """
+    known = await store.volunteer(tx, ident)
+    person = await store.survivor(tx, known) if known is not None else None
+    entries = {"volunteer_id": {"$in": await store.entries_of(tx, ident)}}
+    if person is not None and division is None and caller.sees(person["division"]):
+        return entries
+    return store.within(reach(caller, division)) | entries
+
+
 async def person_or_self(tx: Tx, ident: uuid.UUID, caller: Caller) -> Document:
-    """The person, for those who keep the register in its division, or for that person."""
+    """The person, for those who keep the register where the person is registered now, or for that person.
+
+    An id that was merged into another answers for the other, whose division it is that counts.
+    """
     found = await store.volunteer(tx, ident)
-    keeps = caller.roles & {"registrar", "coordinator"} and found is not None and caller.sees(found["division"])
-    if found is None or found["erased"] or not (keeps or caller.subject == str(ident)):
-        raise NotFound("there is no such volunteer")
-    return await store.survivor(tx, found)
+    person = await store.survivor(tx, found) if found is not None and not found["erased"] else None
+    if person is not None and not person["erased"]:
+        own = caller.subject in (str(ident), str(person["_id"]))
+        if own or (keeps(caller, "registrar", "coordinator") and caller.sees(person["division"])):
+            return person
+    raise NotFound("there is no such volunteer")

@@ -30,8 +30,10 @@ from services.registry.domain.people import PERSON_TYPES, masked_name, masked_ph
 from services.registry.domain.people_dates import trainings_told
 from services.registry.domain.service_records import KINDS
 from services.registry.domain.stars import State
+from services.registry.domain.trainings import each_session_once
 from services.registry.keys import Keys
 from services.registry.store import service_records as kept
+from services.registry.store import trainings as trainings_kept
 
 Reader = Annotated[Caller, Depends(caller_with("registrar", "coordinator", "volunteer"))]
 Registrar = Annotated[Caller, Depends(caller_with("registrar"))]
@@ -39,6 +41,7 @@ Format = Annotated[Literal["json", "html"], Query()]
 HTML = "text/html; charset=utf-8"
 RESERVED = ("证明", "证书", "已认证")
 UNSAID = "〔见原件〕"
+RECORDED, CLAIMED = "培训登记", "本人填报"
 TITLE = "志愿服务记录摘录"
 NOTICE = (
     "本摘录由登记系统按组织单位的记录生成，仅供本人查阅和核对，不盖章，不具对外效力。"
@@ -127,7 +130,11 @@ async def _groups(tx: Tx, keys: Keys, person: Document, *, plain: bool) -> Docum
         },
         "service": {"minutes": total["minutes"], "records": service},
         "training": [
-            {"when": training.when, "content": _said(training.content)} for training in trainings_told(told.training)
+            *await _attended(tx, entries),
+            *(
+                {"when": training.when, "content": _said(training.content), "minutes": None, "from": CLAIMED}
+                for training in trainings_told(told.training)
+            ),
         ],
         "awards": awards,
         "evaluation": {
@@ -135,6 +142,18 @@ async def _groups(tx: Tx, keys: Keys, person: Document, *, plain: bool) -> Docum
             "mean": round(total["rating_sum"] / total["ratings"], 2) if total["ratings"] else None,
         },
     }
+
+
+async def _attended(tx: Tx, entries: Sequence[uuid.UUID]) -> list[Document]:
+    """The trainings that the register has the person at."""
+    rows = each_session_once(await trainings_kept.attended_by(tx, entries))
+    await tx.load("courses", {row["course_id"] for row in rows})
+    found = []
+    for row in rows:
+        course = await trainings_kept.course(tx, row["course_id"])
+        title = _said(course["title"] if course else "")
+        found.append({"when": row["on"], "content": title, "minutes": row["minutes"], "from": RECORDED})
+    return found
 
 
 def _granted_on(row: Document) -> date:
@@ -176,8 +195,11 @@ def _page(document: Document) -> str:
     _table(
         body,
         "三、培训情况",
-        ("时间", "内容"),
-        [(row["when"] or "", row["content"]) for row in document["training"]],
+        ("时间", "内容", "学时（分钟）", "来源"),
+        [
+            (row["when"] or "", row["content"], "" if row["minutes"] is None else row["minutes"], row["from"])
+            for row in document["training"]
+        ],
     )
     awards = [(row["day"], row["what"], row["level"], row.get("awarded_by", "")) for row in document["awards"]]
     _table(body, "四、表彰奖励情况", ("日期", "名称", "级别", "授予单位"), awards)

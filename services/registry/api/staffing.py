@@ -24,6 +24,7 @@ from services.registry.domain.staffing import Need, StaffingPolicy, need, total
 from services.registry.keys import Keys
 from services.registry.store import coverage as kept
 from services.registry.store import places as places_kept
+from services.registry.store.ledger import still_working
 
 Reader = Annotated[Caller, Depends(caller_with(*READERS))]
 Registrar = Annotated[Caller, Depends(caller_with("registrar"))]
@@ -65,7 +66,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
     ) -> Document:
         """Teachers required, there and lacking: in all, by the next finer division, and school by school."""
         policy = keys.policies.staffing.at(now())
-        inside, asked = reach(caller, division), year or _this_year(policy)
+        inside, asked = reach(caller, division), year or school_year(policy)
         schools = await kept.organisations_within(database, inside, ["school"])
         if len(schools) > kept.MANY:
             raise Refused("too_wide", "学校太多，请选更小的区划", "division")
@@ -99,15 +100,18 @@ async def _needs(
         for one in place["staff"] or ():
             if one["occupation"] == "psychology_teacher" and one["full_time"]:
                 linked[place["organisation_id"]].add(one["person_id"])
+    working = await still_working(database, {one for people in linked.values() for one in people})
     needs = {}
     for school in schools:
-        row, people = told.get(school["_id"]), len(linked[school["_id"]])
+        row = told.get(school["_id"])
+        people = len({working[one] for one in linked[school["_id"]] if one in working})
         students, teachers = (row["students"], row["teachers"]) if row else (None, None)
         needs[school["_id"]] = need(school["division"], students, teachers, people, policy.students_for_one)
     return needs
 
 
-def _this_year(policy: StaffingPolicy) -> int:
+def school_year(policy: StaffingPolicy) -> int:
+    """The year in which the present school year began."""
     day = local_day(now())
     return day.year if day.month >= policy.year_begins else day.year - 1
 

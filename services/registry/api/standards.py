@@ -18,6 +18,7 @@ from services.registry.api.places import visible
 from services.registry.api.places_forms import Form, Sha256
 from services.registry.api.requests import READERS, After, Limit, paged
 from services.registry.commands import standards as commands
+from services.registry.commands.places_staff import present_staff
 from services.registry.domain.standards import Standard, Standards
 from services.registry.domain.standards_check import Outcome, Site, check
 from services.registry.keys import Keys
@@ -81,7 +82,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
         async def read(tx: Tx) -> Document:
             place = visible(await kept.place(tx, ident), caller)
-            return {"place_id": ident, **await held(tx, place, _version(keys, version), standard)}
+            return {"place_id": ident, **await held(tx, place, keys, _version(keys, version), standard)}
 
         return await database.transact(read)
 
@@ -91,7 +92,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
         async def record(tx: Tx) -> Document:
             place = visible(await kept.place(tx, ident), caller)
-            result = await held(tx, place, _version(keys, body.version), body.standard)
+            result = await held(tx, place, keys, _version(keys, body.version), body.standard)
             codes = {row["code"] for row in result["clauses"]}
             if strange := sorted(set(body.files) - codes):
                 raise Refused("unknown_clause", f"标准中没有条款 {strange[0]}", "files")
@@ -107,14 +108,14 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         return paged([_shown(row) for row in rows], limit)
 
 
-async def held(tx: Tx, place: Document, policy: Standards, name: str) -> dict[str, Any]:
+async def held(tx: Tx, place: Document, keys: Keys, policy: Standards, name: str) -> dict[str, Any]:
     """A place against a standard: `standard`, `version`, `overall`, `counts`, and `clauses` with their evidence."""
     standard = policy.standards.get(name)
     if standard is None:
         raise Refused("unknown_standard", "没有这个标准", "standard")
     if standard.types and place["type"] not in standard.types:
         raise NotAllowed("这个标准不适用于此类场所", field="standard")
-    return judged(place, await _still_there(tx, place["staff"]), standard, policy, name)
+    return judged(place, await present_staff(tx, place, keys.policies), standard, policy, name)
 
 
 def judged(
@@ -157,14 +158,6 @@ def _site(place: Document, staff: list[Document] | None) -> Site:
 
 def _items(holder: Document) -> list[str] | None:
     return None if holder["equipment"] is None else [one["item"] for one in holder["equipment"]]
-
-
-async def _still_there(tx: Tx, staff: list[Document] | None) -> list[Document] | None:
-    """The staff without those whom the register no longer has as active."""
-    if staff is None:
-        return None
-    await tx.load("volunteers", [one["person_id"] for one in staff])
-    return [one for one in staff if await kept.working(tx, one["person_id"]) is not None]
 
 
 def _evidence(place: Document, field: str) -> Document:

@@ -14,7 +14,7 @@ from chassis.db import Database
 from chassis.errors import NotAllowed, NotFound, Refused
 from chassis.tx import Document, Tx
 from services.registry import store
-from services.registry.api.requests import After, DivisionQuery, Limit, paged, reach
+from services.registry.api.requests import After, DivisionQuery, Limit, keeps, paged, reach
 from services.registry.commands.swaps import accept_swap, end_swap, offer_swap
 from services.registry.domain.swaps import LABELS, State
 from services.registry.keys import Keys
@@ -64,6 +64,8 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
             if other is None or not other["active"] or not caller.sees(other["division"]):
                 raise Refused("unknown_volunteer", "there is no such active volunteer", "to_id")
             back = await _duty(tx, body.return_duty_id, "return_duty_id") if body.return_duty_id else None
+            if back is not None and not _keeps_all(caller, back):
+                raise Refused("unknown_duty", "there is no such turn of duty", "return_duty_id")
             return await offer_swap(tx, ident, duty, body.to_id, back)
 
         return _swap(await database.transact(write))
@@ -95,6 +97,8 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
         async def write(tx: Tx) -> Document:
             found = _seen(await swap_of(tx, ident), caller, Side.to_id)
+            if not _keeps_all(caller, *found["turns"]):
+                raise NotAllowed("one of the turns is on a roster outside of the caller's division", status=403)
             return await accept_swap(tx, found, keys.policies)
 
         return _swap(await database.transact(write))
@@ -119,8 +123,8 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
 
 def _own(caller: Caller) -> uuid.UUID | None:
-    """The person that a caller is who is nothing but a volunteer; None for those who keep rosters."""
-    if not caller.roles <= {"volunteer"}:
+    """The person that a caller is; None for those who keep rosters."""
+    if keeps(caller, "registrar", "coordinator"):
         return None
     try:
         return uuid.UUID(caller.subject)
@@ -131,6 +135,11 @@ def _own(caller: Caller) -> uuid.UUID | None:
 def _may(caller: Caller, division: str, *people: uuid.UUID) -> bool:
     own = _own(caller)
     return caller.sees(division) if own is None else own in people
+
+
+def _keeps_all(caller: Caller, *turns: Document) -> bool:
+    """Whether no turn lies on a roster that a caller who acts for others does not keep."""
+    return _own(caller) is not None or all(caller.sees(turn["division"]) for turn in turns)
 
 
 def _seen(found: Document | None, caller: Caller, *sides: Side) -> Document:

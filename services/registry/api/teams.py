@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
@@ -20,17 +20,19 @@ from services.registry.api.requests import READERS, DivisionQuery, Limit, reach,
 from services.registry.api.teams_forms import TeamIn, TeamStepIn
 from services.registry.api.teams_lists import CodeQuery, Cursor, Day, known, listed, shown, visible
 from services.registry.commands import teams as commands
+from services.registry.domain.activity_plans_policy import SIGNS_OFF
 from services.registry.domain.agreements import KINDS, SERVICES
 from services.registry.domain.providers import KINDS as PROVIDER_KINDS
 from services.registry.domain.providers import TYPES
 from services.registry.domain.relations import KINDS as RELATIONS
-from services.registry.domain.relations import SUPERVISORS, holds_on
+from services.registry.domain.relations import holds_on
 from services.registry.domain.talent import TAGS
-from services.registry.domain.teams import CAMPUS, RANK, THREE_PROFESSIONS, standing
+from services.registry.domain.teams import CAMPUS, RANK, THREE_PROFESSIONS, on_day, standing
 from services.registry.domain.teams_labels import CHILDREN_DATABASE, CODE_LISTS, GROUPS, TEAM_TYPES
 from services.registry.domain.teams_status import State
 from services.registry.keys import Keys
 from services.registry.store import teams as kept
+from services.registry.store.ledger import still_working
 
 Reader = Annotated[Caller, Depends(caller_with(*READERS))]
 Registrar = Annotated[Caller, Depends(caller_with("registrar"))]
@@ -51,7 +53,11 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
             "agreements": KINDS,
             "services": SERVICES,
             "relations": RELATIONS,
-            "content_supervisors": SUPERVISORS,
+            "content_supervisors": {
+                one.code: one.label
+                for one in keys.policies.activity_plans.at(now()).supervisors
+                if one.kind == SIGNS_OFF
+            },
         }
         return {"lists": {name: dict(words) for name, words in {**CODE_LISTS, **more}.items()}}
 
@@ -100,7 +106,8 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
             begun = {"$or": [{"valid_from": None}, {"valid_from": {"$lte": valid_on}}]}
             running = {"$or": [{"valid_until": None}, {"valid_until": {"$gte": valid_on}}]}
             query |= {"$and": [begun, running]}
-        return await listed(database, "teams", query, sort, after, limit, _shown)
+        found = await listed(database, "teams", query, sort, after, limit, dict)
+        return {**found, "items": await _all_shown(database, found["items"])}
 
     @app.put("/v1/teams/{ident}")
     async def write_team(ident: uuid.UUID, body: TeamIn, caller: Registrar, response: Response) -> Document:
@@ -117,12 +124,12 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
         team, new = await database.transact(write)
         response.status_code = 201 if new else 200
-        return _shown(team)
+        return await _shown(database, team)
 
     @app.get("/v1/teams/{ident}")
     async def read_team(ident: uuid.UUID, caller: Reader) -> Document:
         """A team with its log."""
-        return _shown(visible(await database.get("teams", ident), caller))
+        return await _shown(database, visible(await database.get("teams", ident), caller))
 
     @app.post("/v1/teams/{ident}/status")
     async def move_team(ident: uuid.UUID, body: TeamStepIn, caller: Registrar) -> Document:
@@ -132,14 +139,15 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
             team = visible(await kept.document(tx, "teams", ident), caller)
             return await commands.move_team(tx, team, body.status, body.reason, caller.subject)
 
-        return _shown(await database.transact(move))
+        return await _shown(database, await database.transact(move))
 
     @app.get("/v1/teams/{ident}/standing")
     async def read_standing(ident: uuid.UUID, caller: Reader, day: Day = None) -> Document:
         """Members by role and ring, what is missing to the target, to the three professions, and visits, on a day."""
         team = visible(await database.get("teams", ident), caller)
         when = day or local_day(now()).isoformat()
-        answer = asdict(standing(team, when, keys.policies.teams.at(now()).pools.school_experts))
+        (present,) = await _with_those_there(database, [team], when)
+        answer = asdict(standing(present, when, keys.policies.teams.at(now()).pools.school_experts))
         if team["type"] == "school_expert_pool":
             visits = await kept.visits_of(database, ident)
             answer["visits"] = {
@@ -161,18 +169,31 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
             return await commands.seed_professional(tx, policy, blank, by=caller.subject, inside=caller.division)
 
         new, teams = await database.transact(seed)
-        return {"new": new, "teams": [_shown(team) for team in teams]}
+        return {"new": new, "teams": await _all_shown(database, teams)}
 
     @app.get("/v1/children-database/keepers")
     async def read_keepers(caller: Keeper, division: DivisionQuery = None) -> Document:
         """Who may keep the database of children in difficulty today: persons by team; the data are not here."""
         today = local_day(now()).isoformat()
         teams = await kept.keepers(database, reach(caller, division), CHILDREN_DATABASE)
-        items = [
-            {"team_id": team["_id"], "division": team["division"], "level": team["level"], **_term(term)}
+        held = [
+            (team, term)
             for team in teams
             for term in team["members"]
             if term["role"] == CHILDREN_DATABASE and holds_on(term["since"], term["until"], today)
+        ]
+        working = await still_working(database, [term["person_id"] for _, term in held if term["person_id"]])
+        items = [
+            {
+                "team_id": team["_id"],
+                "division": team["division"],
+                "level": team["level"],
+                "person_id": working[term["person_id"]],
+                "since": term["since"],
+                "until": term["until"],
+            }
+            for team, term in held
+            if term["person_id"] in working
         ]
         return {"items": items}
 
@@ -180,15 +201,36 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
     teams_campus.routes(app, database, keys)
 
 
-def _term(term: Document) -> Document:
-    return {name: term[name] for name in ("person_id", "since", "until")}
+async def _with_those_there(database: Database, teams: Sequence[Document], day: str) -> list[Document]:
+    """The teams with the terms that hold on a day: of who is still registered, and of each member one."""
+    terms = {team["_id"]: on_day(team["members"], day) for team in teams}
+    people = {term["person_id"] for held in terms.values() for term in held if term["person_id"] is not None}
+    working = await still_working(database, people)
+    found = []
+    for team in teams:
+        there: dict[uuid.UUID, Mapping[str, Any]] = {}
+        for term in terms[team["_id"]]:
+            if term["person_id"] is None:
+                there.setdefault(term["organisation_id"], term)
+            elif term["person_id"] in working:
+                there.setdefault(working[term["person_id"]], term)
+        found.append({**team, "members": list(there.values())})
+    return found
 
 
-def _shown(team: Document) -> Document:
+async def _shown(database: Database, team: Document) -> Document:
+    (one,) = await _all_shown(database, [team])
+    return one
+
+
+async def _all_shown(database: Database, teams: Sequence[Document]) -> list[Document]:
     today = local_day(now()).isoformat()
-    return {
-        **shown(team, "members", "highest_of"),
-        "type_label": TEAM_TYPES[team["type"]].label,
-        "members_today": sum(holds_on(term["since"], term["until"], today) for term in team["members"]),
-        "valid_today": holds_on(team["valid_from"] or "", team["valid_until"], today),
-    }
+    return [
+        {
+            **shown(team, "members", "highest_of"),
+            "type_label": TEAM_TYPES[team["type"]].label,
+            "members_today": len(team["members"]),
+            "valid_today": holds_on(team["valid_from"] or "", team["valid_until"], today),
+        }
+        for team in await _with_those_there(database, teams, today)
+    ]

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from chassis.errors import Refused
 from contracts.base import DivisionCode
+from services.registry.api.codes import ServiceCode
 from services.registry.api.places_forms import one_of
 from services.registry.domain.people import plain
 from services.registry.domain.relations import DEPARTMENTS
@@ -80,6 +81,7 @@ class TeamIn(Form):
         division="370812001",
         party_building="led",
         tags=["rural-culture"],
+        services=["1-2", "5-5"],
     )
 
     name: str = Field(min_length=1, max_length=NAME_LIMIT)
@@ -93,6 +95,7 @@ class TeamIn(Form):
     number: int | None = Field(None, ge=1, le=99, description="Of a province's professional teams.")
     tags: list[Tag] = Field([], max_length=64)
     problems: list[Problem] = Field([], max_length=3, description="发展性、适应性、障碍性.")
+    services: list[ServiceCode] = Field([], max_length=25, description="Types of the five services.")
     party_building: PartyBuilding | None = Field(None, description="党建引领.")
     ring_network: bool = Field(False, description="A school's network of three rings.")
     highest: bool = Field(False, description="The highest body of its division; there is one.")

@@ -6,9 +6,11 @@ import base64
 import json
 import uuid
 from collections.abc import Callable, Collection
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Query
+from pydantic import AfterValidator, Field
 
 from chassis.auth import Caller
 from chassis.db import Database
@@ -18,7 +20,15 @@ from services.registry.store import teams as kept
 
 CodeQuery = Annotated[str | None, Query(max_length=64)]
 Cursor = Annotated[str | None, Query(max_length=800, description="`next` of the page before.")]
-Day = Annotated[str | None, Query(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+
+
+def _a_day(text: str) -> str:
+    date.fromisoformat(text)  # 2026-99-99 has the shape of a day and is none
+    return text
+
+
+IsoDay = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_a_day)]
+Day = Annotated[IsoDay | None, Query()]
 
 
 def known(field: str, value: str | None, words: Collection[str]) -> None:

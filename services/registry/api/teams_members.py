@@ -9,15 +9,15 @@ from fastapi import Depends, FastAPI, Query
 
 from chassis.auth import Caller, caller_with
 from chassis.db import Database
-from chassis.errors import Refused
+from chassis.errors import NotAllowed, NotFound, Refused
 from chassis.tx import Document, Tx
 from services.registry import store
-from services.registry.api.requests import READERS, DivisionQuery, Limit, paged, reach, seen
+from services.registry.api.requests import READERS, DivisionQuery, Limit, keeps, paged, reach, seen
 from services.registry.api.teams_forms import LoanIn, TermIn, VisitIn
 from services.registry.api.teams_lists import CodeQuery, Cursor, Day, known, listed, shown, visible
 from services.registry.commands import teams_members as commands
 from services.registry.domain.relations import holds_on
-from services.registry.domain.teams_labels import LOANS, MEMBER_ROLES
+from services.registry.domain.teams_labels import CHILDREN_DATABASE, LOANS, MEMBER_ROLES
 from services.registry.domain.teams_visits_status import State as Visit
 from services.registry.keys import Keys
 from services.registry.store import teams as kept
@@ -35,7 +35,9 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
         async def write(tx: Tx) -> Document:
             team = visible(await kept.document(tx, "teams", ident), caller)
-            return await commands.set_term(tx, team, term_id, body.told(), inside=caller.division)
+            return await commands.set_term(
+                tx, team, term_id, body.told(), keys.policies, by=caller.subject, inside=caller.division
+            )
 
         team = await database.transact(write)
         term = next(one for one in team["members"] if one["id"] == term_id)
@@ -47,7 +49,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
         async def drop(tx: Tx) -> Document:
             team = visible(await kept.document(tx, "teams", ident), caller)
-            return commands.drop_term(tx, team, term_id)
+            return commands.drop_term(tx, team, term_id, caller.subject)
 
         team = await database.transact(drop)
         return {"team_id": ident, "revision": team["revision"]}
@@ -61,27 +63,37 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         after: Annotated[uuid.UUID | None, Query(description="The last id of the page before.")] = None,
         limit: Limit = 50,
     ) -> Document:
-        """The terms of a team in the order of their ids; with a day, those that hold on it."""
+        """The terms of a team in the order of their ids; with a day, those that hold on it.
+
+        Who keeps the database of children in difficulty is told to those who grant it; to others that role is null.
+        """
         known("role", role, MEMBER_ROLES)
         team = visible(await database.get("teams", ident), caller)
+        hidden = frozenset() if keeps(caller, "registrar", "privacy_officer") else frozenset({CHILDREN_DATABASE})
         terms = [
-            {**term, "ring": MEMBER_ROLES[term["role"]].ring or None}
+            {**term, "role": None, "ring": None}
+            if term["role"] in hidden
+            else {**term, "ring": MEMBER_ROLES[term["role"]].ring or None}
             for term in sorted(team["members"], key=lambda one: one["id"])
             if (after is None or term["id"] > after)
-            and (role is None or term["role"] == role)
+            and (role is None or (term["role"] == role and role not in hidden))
             and (day is None or holds_on(term["since"], term["until"], day))
         ]
         return paged(terms[:limit], limit)
 
     @app.put("/v1/loans/{ident}")
     async def write_loan(ident: uuid.UUID, body: LoanIn, caller: Registrar) -> Document:
-        """A person or a team is lent to another division for a time; the same again changes nothing."""
-        seen(caller, body.division)
+        """A person or a team is lent to another division for a time; the same again changes nothing.
+
+        Who lends decides: a loan is changed by those who see where the lent one comes from.
+        """
 
         async def write(tx: Tx) -> Document:
             before = await kept.document(tx, "loans", ident)
-            if before is not None:
-                visible(before, caller)
+            if before is None or before["division"] != body.division:
+                seen(caller, body.division)
+            if before is not None and not caller.sees(_concerned(before, caller)["origin"]):
+                raise NotAllowed("借用由借出方改动", status=403)
             return await commands.lend(tx, ident, body.told(), before, by=caller.subject, inside=caller.division)
 
         return shown(await database.transact(write))
@@ -98,12 +110,22 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         after: Cursor = None,
         limit: Limit = 50,
     ) -> Document:
-        """Who is lent to a division; `origin` narrows to those from there, `day` to those of a day."""
+        """Who is lent to a division or from it; `division` is where they go, `origin` where they come from.
+
+        One of the two has to lie in the caller's division; `day` narrows to the loans of a day.
+        """
         known("kind", kind, LOANS)
         asked = {"subject_id": subject_id, "kind": kind}
-        query = store.within(reach(caller, division)) | {k: v for k, v in asked.items() if v is not None}
+        query: Document = {k: v for k, v in asked.items() if v is not None}
+        if division is not None:
+            query |= store.within(division)
         if origin is not None:
             query |= store.within(origin, "origin")
+        if not any(one is not None and caller.sees(one) for one in (division, origin)):
+            # Without either, what concerns the caller's division; with one from outside, there is nothing of it.
+            reach(caller, division if origin is None else origin)
+            if caller.division:
+                query["$or"] = [store.within(caller.division), store.within(caller.division, "origin")]
         if day is not None:
             query |= {"since": {"$lte": day}, "until": {"$gte": day}, "cancelled": False}
         return await listed(database, "loans", query, sort, after, limit)
@@ -111,7 +133,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
     @app.get("/v1/loans/{ident}")
     async def read_loan(ident: uuid.UUID, caller: Reader) -> Document:
         """One loan."""
-        return shown(visible(await database.get("loans", ident), caller))
+        return shown(_concerned(await database.get("loans", ident), caller))
 
     @app.put("/v1/teams/{ident}/visits/{visit_id}")
     async def write_visit(ident: uuid.UUID, visit_id: uuid.UUID, body: VisitIn, caller: Registrar) -> Document:
@@ -123,7 +145,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
             if before is not None and not caller.sees(before["division"]):
                 raise Refused("unknown_visit", "没有这次活动", "visit_id")
             return await commands.plan_visit(
-                tx, pool, visit_id, body.told(), before, by=caller.subject, inside=caller.division
+                tx, pool, visit_id, body.told(), before, keys.policies, by=caller.subject, inside=caller.division
             )
 
         return shown(await database.transact(write))
@@ -144,3 +166,10 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         asked = {"team_id": ident, "state": state, "organisation_id": organisation_id}
         query = store.within(caller.division) | {k: v for k, v in asked.items() if v is not None}
         return await listed(database, "team_visits", query, sort, after, limit)
+
+
+def _concerned(loan: Document | None, caller: Caller) -> Document:
+    """A loan from the caller's division, or to it."""
+    if loan is None or not (caller.sees(loan["division"]) or caller.sees(loan["origin"])):
+        raise NotFound("there is no such loan")
+    return loan

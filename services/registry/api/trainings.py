@@ -28,6 +28,7 @@ from services.registry.domain.trainings import (
     TYPES,
     Reached,
     State,
+    each_session_once,
     effect,
     left_of,
 )
@@ -39,6 +40,7 @@ from services.registry.store import trainings as kept
 Reader = Annotated[Caller, Depends(caller_with(*READERS))]
 PersonReader = Annotated[Caller, Depends(caller_with("registrar", "coordinator"))]
 Registrar = Annotated[Caller, Depends(caller_with("registrar"))]
+PlansLimit = Annotated[int, Query(ge=1, le=50)]
 
 
 def routes(app: FastAPI, database: Database, keys: Keys) -> None:
@@ -50,7 +52,9 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
             for code, one in PROGRAMMES.items()
         }
         lists = {"levels": LEVELS, "audiences": AUDIENCES, "fields": FIELDS, "types": TYPES, "topics": TOPICS}
-        return {**lists, "programmes": programmes}
+        policy = keys.policies.trainings.at(now())
+        syllabi = {one.code: one.model_dump(exclude={"code"}) for one in policy.syllabi}
+        return {**lists, "programmes": programmes, "syllabi": syllabi, "version": policy.version}
 
     async def course_in(tx: Tx, ident: uuid.UUID, caller: Caller) -> Document:
         """A course that is offered to the caller's division: of it, below it, or of what it lies in."""
@@ -74,7 +78,8 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
             before = await kept.course(tx, ident)
             if before is not None and not caller.sees(before["division"]):
                 raise NotFound("there is no such course")
-            return await commands.offer_course(tx, ident, body.model_dump(), before)
+            policy = keys.policies.trainings.at(tx.now)
+            return await commands.offer_course(tx, ident, body.model_dump(), before, policy)
 
         document, new = await database.transact(write)
         response.status_code = 201 if new else 200
@@ -86,12 +91,13 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         division: DivisionQuery = None,
         level: LevelCode | None = None,
         topic: TopicCode | None = None,
+        syllabus: Annotated[str | None, Query(max_length=64)] = None,
         active: bool | None = None,
         after: After = None,
         limit: Limit = 50,
     ) -> Document:
         """The courses of a division, in the order of their ids."""
-        asked = {"level": level, "topics": topic, "active": active}
+        asked = {"level": level, "topics": topic, "syllabus": syllabus, "active": active}
         query = store.within(reach(caller, division)) | {k: v for k, v in asked.items() if v is not None}
         return paged([_shown(row) for row in await kept.listed(database, "courses", query, after, limit)], limit)
 
@@ -146,7 +152,8 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
             session = await session_in(tx, ident, caller)
             course = await course_in(tx, session["course_id"], caller)
             rows = [one.told() for one in body.items]
-            return await commands.record_attendance(tx, session, course, rows, caller.subject, caller.division)
+            inside, policies = caller.division, keys.policies
+            return await commands.record_attendance(tx, session, course, rows, caller.subject, inside, policies)
 
         return {"items": [_attendance(row) for row in await database.transact(write)]}
 
@@ -177,7 +184,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         async def read(tx: Tx) -> Document:
             person = await own_person(tx, ident, caller)
             merged = await qualifications_kept.merged_entries(tx, [person["_id"]])
-            rows = await kept.attended_by(tx, [person["_id"], *merged])
+            rows = each_session_once(await kept.attended_by(tx, [person["_id"], *merged]))
             today = local_day(tx.now).isoformat()
             valid = [row for row in rows if row["passed"] and (row["until"] is None or row["until"] >= today)]
             passed = {topic for row in valid for topic in row["topics"]}
@@ -203,27 +210,11 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
         return await database.transact(read)
 
-    async def measured_by(one: Coverage, inside: str) -> Document:
-        asked: Document = {}
-        if one.topics:
-            asked["topics"] = {"$in": list(one.topics)}
-        if one.levels:
-            asked["level"] = {"$in": list(one.levels)}
-        today = local_day(now()).isoformat()
-        found = Reached(*await kept.reached(database, inside, one.person_types, asked, today), one.target)
-        return {
-            **one.model_dump(include={"code", "label", "target", "source"}),
-            "people": found.people,
-            "trained": found.trained,
-            "percent": found.percent,
-            "met": found.met,
-        }
-
     @app.get("/v1/trainings/coverage")
     async def coverage(caller: Reader, division: DivisionQuery = None) -> Document:
         """How far the groups are trained that the plans want trained to the full."""
         inside, policy = reach(caller, division), keys.policies.trainings.at(now())
-        items = [await measured_by(one, inside) for one in policy.coverage]
+        items = [await measured_by(database, one, inside) for one in policy.coverage]
         return {"division": inside, "version": policy.version, "items": items}
 
     @app.get("/v1/trainings/capability")
@@ -265,18 +256,48 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         return _shown(document)
 
     @app.get("/v1/training-plans")
-    async def plans(caller: Reader, division: DivisionQuery = None, after: After = None, limit: Limit = 50) -> Document:
-        """The tasks of a division: done, late or open, with the coverage as evidence."""
+    async def plans(
+        caller: Reader, division: DivisionQuery = None, after: After = None, limit: PlansLimit = 20
+    ) -> Document:
+        """The tasks of a division: done, late or open, with the coverage as evidence.
+
+        Each coverage is reckoned over all people of a division, so a page is short and reckons each once.
+        """
         query = store.within(reach(caller, division))
         measures = {one.code: one for one in keys.policies.trainings.at(now()).coverage}
         today, items = local_day(now()).isoformat(), []
+        reckoned: dict[tuple[str, str], Document | None] = {}
         for row in await kept.listed(database, "training_plans", query, after, limit):
-            measure = measures.get(row["measure"])
-            evidence = await measured_by(measure, row["division"]) if measure else None
-            done = evidence is not None and evidence["met"] is True
-            status = "done" if done else "late" if row["due_on"] < today else "open"
-            items.append({**_shown(row), "status": status, "evidence": evidence})
+            measure, asked = measures.get(row["measure"]), (row["measure"], row["division"])
+            if asked not in reckoned:
+                reckoned[asked] = await measured_by(database, measure, row["division"]) if measure else None
+            evidence = reckoned[asked]
+            items.append({**_shown(row), "status": plan_status(row, evidence, today), "evidence": evidence})
         return paged(items, limit)
+
+
+async def measured_by(database: Database, one: Coverage, inside: str) -> Document:
+    """How far a group of a division is trained today."""
+    asked: Document = {}
+    if one.topics:
+        asked["topics"] = {"$in": list(one.topics)}
+    if one.levels:
+        asked["level"] = {"$in": list(one.levels)}
+    today = local_day(now()).isoformat()
+    found = Reached(*await kept.reached(database, inside, one.person_types, asked, today), one.target)
+    return {
+        **one.model_dump(include={"code", "label", "target", "source"}),
+        "people": found.people,
+        "trained": found.trained,
+        "percent": found.percent,
+        "met": found.met,
+    }
+
+
+def plan_status(row: Document, evidence: Document | None, today: str) -> str:
+    """`done`, `late` or `open`: a task of training is done when its coverage is reached, whoever says so."""
+    done = evidence is not None and evidence["met"] is True
+    return "done" if done else "late" if row["due_on"] < today else "open"
 
 
 def _shown(row: Document) -> Document:

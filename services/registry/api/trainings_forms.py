@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from contracts.base import DivisionCode
+from services.registry.api.codes import ServiceCode
 from services.registry.api.places_forms import Day, Form, Words, one_of
 from services.registry.api.rosters import Moment
 from services.registry.commands.trainings import Attendance
@@ -23,7 +24,10 @@ Score = Annotated[int, Field(ge=0, le=100)]
 
 
 class CourseIn(Form):
-    """A course: at which level, for whom, in which field, in what, and what passing it takes."""
+    """A course: at which level, for whom, in which field, in what, and what passing it takes.
+
+    One that follows a syllabus has its topics, and may say them or more.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -39,6 +43,7 @@ class CourseIn(Form):
                     "topics": ["pre_service", "ethics_privacy"],
                     "pass_score": 60,
                     "valid_months": 24,
+                    "service": "4-2",
                 }
             ]
         },
@@ -51,10 +56,12 @@ class CourseIn(Form):
     field: FieldCode | None = None
     type: TypeCode
     programme: ProgrammeCode | None = None
-    topics: Annotated[list[TopicCode], Field(min_length=1, max_length=len(TOPICS))]
+    topics: Annotated[list[TopicCode], Field(min_length=1, max_length=len(TOPICS))] | None = None
+    syllabus: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,62}$")] | None = None
     pass_score: Score | None = None
     valid_months: Annotated[int, Field(ge=1, le=240)] | None = None
     active: bool = True
+    service: ServiceCode | None = Field(None, description="Which of the 25 types of the five services it is.")
 
 
 class SessionIn(Form):

@@ -101,10 +101,13 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
             found = await own_person(tx, ident, caller)
             division = body.division or found["division"]
             await commands.known_division(tx, division)
-            told = body.applied_to(await commands.registration_of(tx, keys, found), local_day(tx.now))
-            active = found["wanted"] if body.active is None else body.active
             day = local_day(tx.now)
-            document, _ = await commands.write_volunteer(tx, keys, told, division, day, found, active=active)
+            told = body.applied_to(await commands.registration_of(tx, keys, found), day)
+            state = {
+                "active": found["wanted"] if body.active is None else body.active,
+                "by_office": Registration("", "", **{name: getattr(told, name) for name in body.claims_named()}),
+            }
+            document, _ = await commands.write_volunteer(tx, keys, told, division, day, found, **state)
             return await shown_person(tx, keys, document)
 
         return await database.transact(change)
@@ -203,14 +206,20 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
     @app.post("/v1/volunteers/{ident}/erase")
     async def erase_volunteer(ident: uuid.UUID, body: Why, caller: Registrar) -> Document:
-        """Delete the person's key and all that tells who it was; asked again, nothing more happens."""
+        """Delete the person's keys and all that tells who it was, under whichever entry; asked again, nothing more
+        happens.
+
+        Of an entry that was merged the person is erased, with the entry that stands for it.
+        """
 
         async def erase(tx: Tx) -> Document:
             found = visible_person(await store.volunteer(tx, ident), caller)
-            if not found["erased"]:
-                note_reading(tx, caller, "volunteer.erased", found, body.reason)
-                found = await commands.erase_volunteer(tx, keys, found)
-            return await shown_person(tx, keys, found)
+            stands = await store.survivor(tx, found)
+            if not caller.sees(stands["division"]):
+                raise NotAllowed(f"this entry was merged into {stands['_id']}", reason="merged")
+            for row in {row["_id"]: row for row in (found, stands) if not row["erased"]}.values():
+                note_reading(tx, caller, "volunteer.erased", row, body.reason)
+            return await shown_person(tx, keys, await commands.erase_volunteer(tx, keys, found))
 
         return await database.transact(erase)
 
@@ -226,6 +235,17 @@ async def present_person(tx: Tx, ident: uuid.UUID, caller: Caller) -> Document:
     if found["erased"]:
         raise NotAllowed("the person was erased")
     return found
+
+
+async def standing_person(tx: Tx, ident: uuid.UUID, caller: Caller) -> Document:
+    """The entry that stands for this one, for who sees it: papers may be under an id that was merged into it.
+
+    Raises `NotFound`, and `NotAllowed` once the person was erased.
+    """
+    found = await store.volunteer(tx, ident)
+    if found is None:
+        raise NotFound("there is no such volunteer")
+    return await present_person(tx, (await store.survivor(tx, found))["_id"], caller)
 
 
 async def own_person(tx: Tx, ident: uuid.UUID, caller: Caller) -> Document:
@@ -252,7 +272,7 @@ async def shown_person(tx: Tx, keys: Keys, row: Document) -> Document:
     person = await commands.registration_of(tx, keys, row)
     today = local_day(tx.now)
     codes = ("unit", "sex", "age_given_on", "birth_year", "source", "tags", "professions", "networks", "workforce")
-    more = {name: row[name] for name in (*codes, "preferred", "trained_when", "waits_for", "pledge")}
+    more = {name: row[name] for name in (*codes, "preferred", "trained_when", "waits_for", "unchecked", "pledge")}
     return {
         **shown,
         "name": masked_name(person.name),

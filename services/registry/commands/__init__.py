@@ -2,7 +2,7 @@
 
 from services.registry.commands.divisions import add_local_division, known_division, list_divisions
 from services.registry.commands.duty import Roster, add_duties, withdraw_duty, write_roster
-from services.registry.commands.organisations import register_organisation, write_organisation
+from services.registry.commands.organisations import flaw_in_change, register_organisation, write_organisation
 from services.registry.commands.volunteers import (
     erase_volunteer,
     registration_of,
@@ -15,6 +15,7 @@ __all__ = [
     "add_duties",
     "add_local_division",
     "erase_volunteer",
+    "flaw_in_change",
     "known_division",
     "list_divisions",
     "register_organisation",

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from chassis.tx import Document, Tx
 from contracts.registry import AvailabilityTold
 from services.registry.domain.availability import Window, blocks, free_minutes, merged
+from services.registry.domain.people_search import pairs
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def tell_availability(tx: Tx, person: Document, told: Told) -> Document:
         "skills": skills,
         "free_blocks": blocks(windows),
     }
+    document["pairs"] = pairs(document)
     tx.put("volunteers", document)
     tx.emit(
         AvailabilityTold(

@@ -7,6 +7,7 @@ import secrets
 import uuid
 
 from chassis.tx import Document, Tx
+from services.registry import store
 from services.registry.store.rosters import calendar_link
 
 BYTES = 32
@@ -19,8 +20,10 @@ def hashed(secret: str) -> str:
 
 
 async def reset_link(tx: Tx, person: uuid.UUID, secret: str) -> Document:
-    """Make the link, or put another in its place: the old one is dead with the commit."""
+    """Make the link, or put another in its place: those before are dead with the commit, of whichever entry."""
     before = await calendar_link(tx, person)
+    for ident in await store.entries_of(tx, person):
+        await drop_link(tx, ident)
     document = {
         "_id": person,
         "secret": hashed(secret),

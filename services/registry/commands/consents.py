@@ -9,6 +9,7 @@ from chassis.clock import local_day
 from chassis.errors import NotAllowed, Refused
 from chassis.tx import Document, Tx
 from contracts.registry import ConsentRecorded
+from services.registry.commands.standing import look_again
 from services.registry.commands.volunteers import put_volunteer
 from services.registry.domain.consents import Consent, Purpose, allows
 from services.registry.keys import Keys
@@ -47,6 +48,8 @@ async def record_consent(
     present = Consent(before["state"]) if before else None
     told = {"state": state.value, "version": version, "on": on.isoformat()}
     fields = asdict(guardian) if guardian else {}
+    if before is not None and told["on"] < before["on"]:
+        raise Refused("bad_date", f"the consent on file is of {before['on']}: what lies before it undoes nothing", "on")
     if before is not None and all(before[name] == value for name, value in told.items()):
         known = await keys.persons.open(tx, person["_id"], before["sealed"]) if before["sealed"] else {}
         if not fields or known == fields:
@@ -57,7 +60,7 @@ async def record_consent(
     if fields:
         sealed = await keys.persons.seal(tx, person["_id"], fields)
     history = [*(before["history"] if before else []), {**told, "at": tx.now}][-50:]
-    revision = before["revision"] + 1 if before else 1
+    revision = (before["revision"] if before else told_before(person, purpose)) + 1
     consent = {**told, "revision": revision, "sealed": sealed, "history": history}
     document = {
         **person,
@@ -76,7 +79,14 @@ async def record_consent(
             given=state is Consent.given,
         )
     )
-    return await put_volunteer(tx, document, person)
+    await put_volunteer(tx, document, person)
+    return await look_again(tx, person["_id"], keys.policies, papers=False) or document
+
+
+def told_before(person: Document, purpose: str) -> int:
+    """The last revision told of a consent that came with an entry and went with it again; 0 where there was none."""
+    told: int = person.get("told_consents", {}).get(purpose, 0)
+    return told
 
 
 async def sign_pledge(tx: Tx, person: Document, version: str, on: date, in_force: str) -> Document:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chassis.clock import LOCAL, new_id
+from chassis.clock import LOCAL, local_day, new_id
 from chassis.errors import NotAllowed, Refused
 from chassis.tx import Document, Tx
 from contracts.registry import DutyRostered, RosterWritten
 from services.registry import store
 from services.registry.commands.divisions import known_division
-from services.registry.commands.gate import check_duties
+from services.registry.commands.gate import bare_facts, barring, binding_role, check_duties, known_role, shipped
 from services.registry.domain.availability import Window, covered_by
 from services.registry.domain.duty import Turn, flaw_in_turn, overlapping
-from services.registry.domain.rosters import HOUR, hours_by_week, most_at_once, quiet_broken, week_bounds
+from services.registry.domain.gate import Facts
+from services.registry.domain.rosters import HOUR, LINE_12356, hours_by_week, most_at_once, quiet_broken, week_bounds
 from services.registry.domain.rosters_policy import RostersPolicy
 from services.registry.policy import Policies
+from services.registry.store.qualifications import merged_entries
 from services.registry.store.rosters import turns_between
 
 
@@ -47,10 +49,13 @@ class Roster:
         return {name: lists.get(name, value) for name, value in vars(self).items()}
 
 
-async def write_roster(tx: Tx, name: str, told: Roster, limits: RostersPolicy | None = None) -> tuple[Document, bool]:
+async def write_roster(tx: Tx, name: str, told: Roster, policies: Policies | None = None) -> tuple[Document, bool]:
+    """Make or change a roster; raises `Refused` for a role that the gate has no rule for."""
     await known_division(tx, told.division)
+    known_role(told.role, policies or shipped(), tx.now)
     before = await store.roster(tx, name)
-    if limits and told.kind == "line-12356" and told.min_seats < limits.line.seats_12356:
+    limits = policies.rosters.at(tx.now) if policies else None
+    if limits and told.kind == LINE_12356 and told.min_seats < limits.line.seats_12356:
         detail = f"a 12356 line has at least {limits.line.seats_12356} seats at all times"
         raise Refused("too_few_seats", detail, "min_seats")
     if told.seats is not None and told.seats < told.min_seats:
@@ -126,7 +131,13 @@ async def move_duty(
     if (duty["starts_at"], duty["ends_at"]) == (turn.starts_at, turn.ends_at):
         return duty
     volunteer = duty["volunteer_id"]
-    people = await _check_duties(tx, roster, [(volunteer, turn)], inside, policies, {duty["_id"]})
+    try:
+        people = await _check_duties(tx, roster, [(volunteer, turn)], inside, policies, {duty["_id"]})
+    except (Refused, NotAllowed) as error:  # one turn by itself has no position in a list
+        field = error.field.removeprefix("duties.0.") if error.field else None
+        error.field = field if field in ("starts_at", "ends_at") else None
+        error.detail = error.detail.removeprefix("duties.0: ")
+        raise
     moved = {
         **duty,
         "starts_at": turn.starts_at,
@@ -176,9 +187,11 @@ async def _check_duties(
     held: dict[uuid.UUID, list[Turn]] = {}
     first, last = week_bounds(earliest, latest, LOCAL)
     for portion in store.portions(by_volunteer):
-        for duty in await store.duties_of(tx, portion, last, first):
+        # What a person did under an entry that was merged counts with the rest.
+        owner = {**await merged_entries(tx, portion), **{ident: ident for ident in portion}}
+        for duty in await store.duties_of(tx, list(owner), last, first):
             if duty["_id"] not in leaving:
-                held.setdefault(duty["volunteer_id"], []).append(Turn(duty["starts_at"], duty["ends_at"]))
+                held.setdefault(owner[duty["volunteer_id"]], []).append(Turn(duty["starts_at"], duty["ends_at"]))
     for volunteer, positions in by_volunteer.items():
         before = held.get(volunteer, [])
         turns = [*before, *(duties[position][1] for position in positions)]
@@ -230,6 +243,33 @@ def _remarks(roster: Document, person: Document, turn: Turn) -> list[str]:
     if windows and not covered_by(windows, turn, LOCAL):
         remarks.append("outside_free_time")
     return remarks
+
+
+async def withdraw_unfit(tx: Tx, person: Document, policies: Policies) -> list[Document]:
+    """Withdraw the turns to come that the gate would not let a person take any more; a running one is such a turn.
+
+    A turn is asked for what it was asked for when it was made: a course that is offered since then takes nobody off
+    duty. The person's document is touched, so that a turn that is made at the same moment meets this look.
+    """
+    ident = person["_id"]
+    tx.increment("volunteers", ident, {"turns": 1})
+    duties = await store.duties_of(tx, [ident], datetime.max.replace(tzinfo=UTC), tx.now)
+    if not duties:
+        return []
+    facts = (await bare_facts(tx, [person], tx.now, local_day(tx.now), policies))[ident]
+    withdrawn = []
+    for duty in duties:
+        if await _unfit(tx, duty, person, facts, policies):
+            withdrawn.append(withdraw_duty(tx, duty))
+    return withdrawn
+
+
+async def _unfit(tx: Tx, duty: Document, person: Document, facts: Facts, policies: Policies) -> bool:
+    if not person["active"] or policies.gate.at(tx.now).role(duty["role"]) is None:
+        return True
+    binding = await binding_role(tx, duty["role"], duty["division"], policies, duty.get("changed_at"))
+    left = Turn(max(duty["starts_at"], tx.now), duty["ends_at"])
+    return bool(barring(binding, person, facts, left, tx.now, policies))
 
 
 def withdraw_duty(tx: Tx, duty: Document) -> Document:

@@ -10,6 +10,7 @@ from chassis.clock import local_day
 from chassis.errors import NotAllowed, Refused
 from chassis.tx import Document, Tx
 from contracts.registry import HonourMoved, IncentiveListed, IncentiveRedeemed
+from services.registry import store
 from services.registry.commands.stars import entries_of, granted_stars
 from services.registry.domain.honours import Conditions, Merit, State, allows, misses, slot
 from services.registry.keys import Keys
@@ -37,14 +38,11 @@ async def record_honour(
         raise Refused("in_future", "表彰日期不能在将来", "awarded_on")
     known = await kept.honour(tx, ident)
     if known is not None:
-        opened = await keys.persons.open(tx, person["_id"], known["sealed"])
-        same = (known["volunteer_id"], known["level"], known["awarded_on"]) == (
-            person["_id"],
-            level,
-            awarded_on.isoformat(),
-        )
-        if not same or opened != {"title": title, "awarded_by": by}:
-            raise NotAllowed("这个编号已用于另一项荣誉")
+        holder, told = known["volunteer_id"], {"title": title, "awarded_by": by}
+        same = (known["level"], known["awarded_on"]) == (level, awarded_on.isoformat())
+        same = same and holder in await entries_of(tx, person)
+        if not same or await keys.persons.open(tx, holder, known["sealed"]) != told:
+            raise NotAllowed("这个编号已用于另一项荣誉", reason="taken")
         return known
     sealed = await keys.persons.seal(tx, person["_id"], {"title": title, "awarded_by": by})
     document: Document = {
@@ -135,12 +133,12 @@ async def redeem(tx: Tx, ident: uuid.UUID, incentive: Document, person: Document
     """A volunteer has an item, once; the same again changes nothing. Raises `NotAllowed` with what is lacking."""
     known = await kept.redemption(tx, ident)
     if known is not None:
-        if (known["incentive_id"], known["volunteer_id"]) != (incentive["_id"], person["_id"]):
+        if known["incentive_id"] != incentive["_id"] or known["volunteer_id"] not in await entries_of(tx, person):
             raise NotAllowed("这个编号已用于另一次兑现")
         return known
     if not incentive["active"]:
         raise NotAllowed("这项优待已停止", reason="inactive")
-    if by == str(person["_id"]):
+    if await store.is_person(tx, by, person["_id"]):
         raise NotAllowed("不能为自己办理", status=403)
     day = local_day(tx.now)
     for entry in await entries_of(tx, person):

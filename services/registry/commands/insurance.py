@@ -9,6 +9,8 @@ from typing import Any
 from chassis.errors import NotAllowed, Refused
 from chassis.tx import Document, Tx
 from contracts.registry import InsuranceRecorded, SupportRecorded
+from services.registry import store
+from services.registry.commands.standing import look_again
 from services.registry.domain.insurance import covers
 from services.registry.keys import Keys
 from services.registry.store import qualifications as kept
@@ -27,19 +29,20 @@ async def insure(
         "valid_until": told["valid_until"].isoformat(),
         "active": told["active"],
     }
+    holder = before["person_id"] if before else person["_id"]
     if before is not None:
-        if before["person_id"] != person["_id"]:
+        if holder not in await store.entries_of(tx, person["_id"]):
             raise NotAllowed("this id is another person's insurance", reason="taken")
-        known = await keys.persons.open(tx, person["_id"], before["sealed"])
+        known = await keys.persons.open(tx, holder, before["sealed"])
         if known == fields and all(before[name] == value for name, value in state.items()):
             return before
     document: Document = {
         "_id": ident,
         "revision": before["revision"] + 1 if before else 1,
-        "person_id": person["_id"],
+        "person_id": holder,
         "division": person["division"],
         **state,
-        "sealed": await keys.persons.seal(tx, person["_id"], fields),
+        "sealed": await keys.persons.seal(tx, holder, fields),
         "entered_by": by,
     }
     tx.put("insurances", document)
@@ -47,7 +50,7 @@ async def insure(
         InsuranceRecorded(
             **tx.stamp(document["division"]),
             insurance_id=ident,
-            volunteer_id=person["_id"],
+            volunteer_id=holder,
             revision=document["revision"],
             division=document["division"],
             kind=told["kind"],
@@ -56,6 +59,7 @@ async def insure(
             active=told["active"],
         )
     )
+    await look_again(tx, person["_id"], keys.policies, papers=False)
     return document
 
 
@@ -65,29 +69,31 @@ async def support(tx: Tx, ident: uuid.UUID, person: Document, told: dict[str, An
     Raises `Refused` for an insurance that is not the person's or does not hold on the day, and `NotAllowed` where the
     role asks for one and none is named.
     """
+    entries = await store.entries_of(tx, person["_id"])
     before = await kept.support_record(tx, ident)
-    if before is not None and before["person_id"] != person["_id"]:
+    if before is not None and before["person_id"] not in entries:
         raise NotAllowed("this assignment is another person's", reason="taken")
     if told["insurance_id"] is not None:
         found = await kept.insurance(tx, told["insurance_id"])
-        if found is None or found["person_id"] != person["_id"] or not found["active"]:
+        if found is None or found["person_id"] not in entries or not found["active"]:
             raise Refused("unknown_insurance", "没有这个人的这份保险", "insurance_id")
         if not covers(found["valid_from"], found["valid_until"], told["on"].isoformat()):
             raise Refused("insurance_expired", "保险在这一天无效", "insurance_id")
     elif needs_insurance:
         raise NotAllowed("派出前须有有效保险", reason="insurance_missing", field="insurance_id")
     state = {**told, "on": told["on"].isoformat()}
-    if before is not None and all(before[name] == value for name, value in state.items()):
+    if before is not None and all(before.get(name) == value for name, value in state.items()):
         return before
     revision = before["revision"] + 1 if before else 1
-    document = {"_id": ident, "revision": revision, "person_id": person["_id"], "division": person["division"], **state}
+    holder = before["person_id"] if before else person["_id"]
+    document = {"_id": ident, "revision": revision, "person_id": holder, "division": person["division"], **state}
     tx.put("support_records", document)
     given = ("transport", "communication", "meals", "lodging")
     tx.emit(
         SupportRecorded(
             **tx.stamp(document["division"]),
             assignment_id=ident,
-            volunteer_id=person["_id"],
+            volunteer_id=holder,
             revision=revision,
             division=document["division"],
             on=date.fromisoformat(document["on"]),

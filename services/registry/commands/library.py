@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from chassis.auth import Caller
 from chassis.clock import local_day
 from chassis.errors import NotAllowed, NotFound, Refused
 from chassis.tx import Document, Tx
+from contracts.base import Event
+from contracts.registry import LibraryHandedOn, LibraryItemListed
 from services.registry import store
 from services.registry.commands.divisions import known_division
 from services.registry.domain.library import above, flaw_in_item, may_be_handed_on, month_of
@@ -59,6 +62,17 @@ async def write_item(
         return before, False
     after |= {"revision": (before["revision"] if before else 0) + 1, "by": caller.subject, "at": tx.now}
     tx.put("library_items", after)
+    names = ("revision", "division", "kind", "licence", "provider_id", "place_id", "active")
+    lists = ("audiences", "purposes", "settings", "training")
+    tx.emit(
+        LibraryItemListed(
+            **tx.stamp(told["division"]),
+            item_id=ident,
+            problems=tuple(after["tags"]),
+            **{name: after[name] for name in names},
+            **{name: tuple(after[name]) for name in lists},
+        )
+    )
     return after, before is None
 
 
@@ -87,6 +101,8 @@ async def _site(tx: Tx, told: Mapping[str, Any], caller: Caller) -> None:
 async def open_item(tx: Tx, ident: uuid.UUID, division: str | None, caller: Caller) -> Document:
     """Count one opening in a division; who opened it is written nowhere."""
     item = in_use(readable(await kept.item(tx, ident), caller))
+    if division is not None:
+        await known_division(tx, division)
     where = division or caller.division or item["division"]
     kept.count_use(tx, item, month_of(local_day(tx.now)), where, "opened")
     return item
@@ -111,6 +127,15 @@ async def hand_on(tx: Tx, ident: uuid.UUID, told: dict[str, Any], caller: Caller
     await _receiver(tx, told["organisation_id"], caller)
     document = {"_id": ident, **told, "by": caller.subject, "at": tx.now}
     tx.insert("library_handed_on", document)
+    names = ("item_id", "division", "channel", "setting", "organisation_id", "copies")
+    event: Event = LibraryHandedOn(
+        **tx.stamp(told["division"]),
+        handed_on_id=ident,
+        revision=1,
+        day=date.fromisoformat(told["on"]),
+        **{name: told[name] for name in names},
+    )
+    tx.emit(event)
     kept.count_use(tx, item, told["on"][:7], told["division"], "handed_on")
     return document, True
 

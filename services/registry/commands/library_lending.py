@@ -11,6 +11,7 @@ from chassis.clock import local_day
 from chassis.errors import NotAllowed, NotFound, Refused
 from chassis.sealing import keyed_hash
 from chassis.tx import Document, Tx
+from contracts.registry import LibraryCopyMoved, LibraryLoanMoved
 from services.registry.commands.divisions import known_division
 from services.registry.commands.library import in_use, readable
 from services.registry.domain.library import month_of
@@ -63,7 +64,9 @@ async def lend(
     before = await kept.loan(tx, ident)
     if before is not None:
         visible_loan(before, caller)
-        if before["digest"] != digest:
+        # Who had a copy that is back is forgotten, and what was sent again is known by the copy alone.
+        other = before["copy_id"] != told["copy_id"] if before["digest"] is None else before["digest"] != digest
+        if other:
             raise NotAllowed("这个编号已用于另一次借阅")
         return before, visible_copy(await kept.copy(tx, before["copy_id"]), caller), False
     copy = visible_copy(await kept.copy(tx, told["copy_id"]), caller)
@@ -91,6 +94,7 @@ async def lend(
         "log": [{"state": State.lent.value, "by": caller.subject, "at": tx.now}],
     }
     tx.insert("library_loans", loan)
+    _tell(tx, loan)
     copy = _save(tx, {**copy, "state": State.lent.value, "loan_id": ident, "due_on": due})
     kept.count_use(tx, item, month_of(today), copy["division"], "lent")
     return loan, copy, True
@@ -123,6 +127,7 @@ async def put_off(tx: Tx, loan: Document, due: date, keys: Keys, caller: Caller)
     after = {**loan, "due_on": _due(due, local_day(tx.now), rule.most_days)}
     after["log"] = [*loan["log"], {"state": State.lent.value, "by": caller.subject, "at": tx.now}]
     tx.put("library_loans", after)
+    _tell(tx, after)
     copy = visible_copy(await kept.copy(tx, loan["copy_id"]), caller)
     _save(tx, {**copy, "due_on": after["due_on"]})
     return after
@@ -142,12 +147,37 @@ async def move_copy(tx: Tx, copy: Document, to: State, caller: Caller) -> Docume
     if copy["loan_id"] is not None:
         loan = visible_loan(await kept.loan(tx, copy["loan_id"]), caller)
         entry = {"state": to.value, "late": present is State.overdue, "by": caller.subject, "at": tx.now}
-        ended = {"borrower": None, "ended_on": today.isoformat(), "outcome": to.value, "log": [*loan["log"], entry]}
-        tx.put("library_loans", {**loan, **ended})
+        loan = {**loan, "borrower": None, "digest": None, "log": [*loan["log"], entry]}
+        loan |= {"ended_on": today.isoformat(), "outcome": to.value}
+        tx.put("library_loans", loan)
+        _tell(tx, loan)
     return _save(tx, {**copy, "state": to.value, "loan_id": None, "due_on": None})
 
 
 def _save(tx: Tx, document: Document) -> Document:
     after = {**document, "revision": document["revision"] + 1}
     tx.put("library_copies", after)
+    names = ("revision", "item_id", "division", "state")
+    tx.emit(
+        LibraryCopyMoved(**tx.stamp(after["division"]), copy_id=after["_id"], **{name: after[name] for name in names})
+    )
     return after
+
+
+def _tell(tx: Tx, loan: Document) -> None:
+    """Each entry of a loan's log is a revision of it; the reader is told to nobody."""
+    ended = loan["ended_on"]
+    tx.emit(
+        LibraryLoanMoved(
+            **tx.stamp(loan["division"]),
+            loan_id=loan["_id"],
+            revision=len(loan["log"]),
+            copy_id=loan["copy_id"],
+            item_id=loan["item_id"],
+            division=loan["division"],
+            state=loan["outcome"] or State.lent.value,
+            lent_on=date.fromisoformat(loan["lent_on"]),
+            due_on=date.fromisoformat(loan["due_on"]),
+            ended_on=date.fromisoformat(ended) if ended else None,
+        )
+    )

@@ -11,6 +11,8 @@ from contracts.registry import OrganisationRegistered
 from services.registry import store
 from services.registry.commands.divisions import known_division
 from services.registry.domain.organisations import Organisation
+from services.registry.domain.places import MEDICAL, Flaw
+from services.registry.store import places, teams
 
 
 async def register_organisation(tx: Tx, told: Organisation, ident: uuid.UUID | None) -> tuple[Document, bool]:
@@ -20,24 +22,40 @@ async def register_organisation(tx: Tx, told: Organisation, ident: uuid.UUID | N
     if ident and before is None:
         raise NotFound("there is no such organisation")
     if (before is None or before["key"] != told.key) and await store.organisations_by_key(tx, [told.key]):
-        raise NotAllowed("the county has an organisation of this name")
+        raise NotAllowed("同一区县内已有同名机构", field="name")
+    if before is not None and (flaw := await flaw_in_change(tx, told, before)) is not None:
+        raise NotAllowed(flaw.detail, reason=flaw.reason, field=flaw.field)
     await _check_backup(tx, told, ident)
-    return write_organisation(tx, told, before)
+    return await write_organisation(tx, told, before)
+
+
+async def flaw_in_change(tx: Tx, told: Organisation, before: Document) -> Flaw | None:
+    """What a change would break: names are one county's, and therapy stays inside medicine (精神卫生法第五十一条)."""
+    if told.division[:6] != before["division"][:6]:
+        return Flaw("leaves_county", "机构迁出区县须在迁入地另行登记，并停用原登记", "division")
+    if (told.active and told.kind in MEDICAL) or not (before["active"] and before["kind"] in MEDICAL):
+        return None
+    if await places.therapy_of(tx, before["_id"]):
+        detail = "该机构还有开展心理治疗的场所，须先关闭场所，或去掉心理治疗或改由其他医疗机构所属"
+        return Flaw("therapy_outside_medicine", detail, "kind" if told.active else "active")
+    return None
 
 
 async def _check_backup(tx: Tx, told: Organisation, ident: uuid.UUID | None) -> None:
     if told.backup_id is None:
         return
     backup = await store.organisation(tx, told.backup_id)
-    if backup is None or backup["_id"] == ident or not (backup["receives_referrals"] and backup["active"]):
-        detail = "the backup must be another organisation that receives referrals"
+    there = backup is not None and backup["_id"] != ident and backup["receives_referrals"] and backup["active"]
+    # A referral goes there by itself: beyond the county only as far as its city.
+    if backup is None or not there or backup["division"][:4] != told.division[:4]:
+        detail = "后备机构须是同一区县或同一地市内另一个接收转介的机构"
         raise Refused("bad_backup", detail, "backup_id")
 
 
-def write_organisation(
+async def write_organisation(
     tx: Tx, told: Organisation, before: Document | None, ident: uuid.UUID | None = None
 ) -> tuple[Document, bool]:
-    """Write and tell it unless it is as it was."""
+    """Write and tell it unless it is as it was; the papers that lie where it is go with it."""
     state: Document = {
         "key": told.key,
         "name": told.name,
@@ -53,6 +71,9 @@ def write_organisation(
     revision = 1 if before is None else before["revision"] + 1
     document = {"_id": before["_id"] if before else ident or new_id(), "revision": revision, **state}
     tx.put("organisations", document)
+    if before is not None and before["division"] != told.division:
+        for collection, row in await teams.papers_of_organisation(tx, document["_id"]):
+            tx.put(collection, {**row, "division": told.division})
     tx.emit(
         OrganisationRegistered(
             **tx.stamp(told.division),

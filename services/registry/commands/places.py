@@ -12,8 +12,11 @@ from chassis.tx import Document, Tx
 from contracts.registry import PlaceRegistered
 from services.registry import store
 from services.registry.commands.divisions import known_division
+from services.registry.commands.places_staff import present_staff
 from services.registry.domain.places import flaw_in_parent, flaw_in_place, tier_of
+from services.registry.domain.places_hosts import flaw_in_house
 from services.registry.domain.places_status import State, allows
+from services.registry.policy import Policies
 from services.registry.store import places as kept
 
 _NEW: Document = {
@@ -38,6 +41,9 @@ async def register_place(
     if flaw := flaw_in_place(told, host["kind"] if host else None):
         raise Refused(flaw.reason, flaw.detail, flaw.field)
     await _parent(tx, ident, told, inside)
+    if before is not None:
+        await _children(tx, before, told)
+        await _houses(tx, before, told)
     await _neighbours(tx, told["neighbours"])
     if before is not None and before["type"] != told["type"] and before["status"] != State.planned:
         raise NotAllowed("场所开放后不能改变类型，请另行登记", field="type")
@@ -117,14 +123,55 @@ async def known_organisation(tx: Tx, ident: uuid.UUID, inside: str, field: str =
     return found
 
 
+async def linked_organisation(
+    tx: Tx, told: dict[str, Any], before: Document | None, inside: str, field: str = "organisation_id"
+) -> Document | None:
+    """The organisation of a field, known to the caller where the link is new or another one; None where none is told.
+
+    A link that was made stays, so that what belongs to an organisation that left can still be ended.
+    """
+    ident = told[field]
+    if ident is None:
+        return None
+    if before is not None and before[field] == ident:
+        return await store.organisation(tx, ident)
+    return await known_organisation(tx, ident, inside, field)
+
+
 async def _parent(tx: Tx, ident: uuid.UUID, told: dict[str, Any], inside: str) -> None:
     if told["parent_id"] is None:
         return
     parent = await kept.place(tx, told["parent_id"])
     if parent is None or parent["_id"] == ident or not parent["division"].startswith(inside[:6]):
         raise Refused("unknown_place", "没有这个上级场所", "parent_id")
+    if parent["status"] == State.closed:
+        raise Refused("closed_place", "上级场所已关闭", "parent_id")
     if flaw := flaw_in_parent(told, parent):
         raise Refused(flaw.reason, flaw.detail, flaw.field)
+
+
+async def _children(tx: Tx, before: Document, told: dict[str, Any]) -> None:
+    """What hangs below a place still has to fit below it."""
+    changed = next((name for name in ("tier", "division", "type") if before[name] != told[name]), None)
+    if changed is None:
+        return
+    for below in await kept.children_of(tx, before["_id"]):
+        if flaw_in_parent(below, told):
+            raise NotAllowed("下级场所不再符合，请先改挂下级场所", reason="bad_parent", field=changed)
+
+
+async def _houses(tx: Tx, before: Document, told: dict[str, Any]) -> None:
+    """A room still has to fit into the house that it is in, and a house still holds its rooms."""
+    changed = next((name for name in ("tier", "division", "type") if before[name] != told[name]), None)
+    if changed is None:
+        return
+    if (house_id := before.get("host_place_id")) is not None:
+        house = await kept.place(tx, house_id)
+        if house is not None and flaw_in_house(told, house):
+            raise NotAllowed("不再符合所在综治中心或服务中心，请先迁出", reason="in_a_house", field=changed)
+    for room in await kept.rooms_in(tx, before["_id"]):
+        if flaw_in_house(room, {**told, "status": before["status"]}):
+            raise NotAllowed("设在这里的咨询室等不再符合，请先迁出", reason="has_rooms", field=changed)
 
 
 async def _neighbours(tx: Tx, codes: list[str]) -> None:
@@ -147,17 +194,21 @@ async def _one_care_point(tx: Tx, document: Document) -> None:
     document["care_village"] = document["division"]
 
 
-async def move_place(tx: Tx, place: Document, to: State, reason: str, by: str) -> Document:
+async def move_place(tx: Tx, place: Document, to: State, reason: str, policies: Policies, *, by: str) -> Document:
     """Open, suspend or close; the same state again changes nothing."""
     present = State(place["status"])
     if to is present:
         return place
     if not allows(present, to):
         raise NotAllowed(f"场所现为 {present.value}，不能变为 {to.value}")
-    if to is State.open and place["type"] == "practice_room" and not _has_counsellor(place):
-        raise NotAllowed("心语小屋须先登记持证的心理咨询师，才能开放", reason="no_qualified_counsellor")
+    if to is State.open and place["type"] == "practice_room" and not await _has_counsellor(tx, place, policies):
+        raise NotAllowed(
+            "心语小屋须先登记资质已核验且在有效期内的心理咨询师，才能开放", reason="no_qualified_counsellor"
+        )
     if to is State.closed and await kept.open_children(tx, place["_id"]):
         raise NotAllowed("还有下级场所挂在这里，请先改挂或关闭")
+    if to is State.closed and await kept.rooms_in(tx, place["_id"]):
+        raise NotAllowed("还有咨询室等设在这里，请先迁出或关闭", reason="has_rooms")
     entry = {"status": to.value, "by": by, "at": tx.now, "day": str(local_day(tx.now)), "reason": reason}
     after = {**place, "status": to.value, "status_log": [*place["status_log"], entry]}
     if to is State.closed:
@@ -165,8 +216,9 @@ async def move_place(tx: Tx, place: Document, to: State, reason: str, by: str) -
     return save(tx, place, after)
 
 
-def _has_counsellor(place: Document) -> bool:
-    return any(one["occupation"] in CERTIFIED and one["certificate"] is True for one in place["staff"] or ())
+async def _has_counsellor(tx: Tx, place: Document, policies: Policies) -> bool:
+    staff = await present_staff(tx, place, policies)
+    return any(one["occupation"] in CERTIFIED and one["certificate"] is True for one in staff or ())
 
 
 def record_fact(

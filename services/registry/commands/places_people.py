@@ -8,6 +8,7 @@ from typing import Any
 from chassis.errors import NotAllowed, NotFound, Refused
 from chassis.tx import Document, Tx
 from contracts.registry import StreetLeadNamed
+from services.registry import store
 from services.registry.commands.divisions import known_division
 from services.registry.commands.places import known_organisation, recorded_now, save
 from services.registry.domain.places_status import State
@@ -34,8 +35,9 @@ async def link_staff(
 ) -> Document:
     """One link for a person and place; written again it is replaced."""
     _alive(place)
-    await known_person(tx, person, inside)
-    staff = [one for one in place["staff"] or () if one["person_id"] != person]
+    person = (await known_person(tx, person, inside))["_id"]
+    entries = await store.entries_of(tx, person)
+    staff = [one for one in place["staff"] or () if one["person_id"] not in entries]
     if len(staff) >= STAFF_LIMIT:
         raise NotAllowed(f"一个场所最多登记 {STAFF_LIMIT} 人")
     link = {"person_id": person, **told}
@@ -61,7 +63,9 @@ async def name_responsible(
     if person == place["responsible"]:
         return place
     if person is not None:
-        await known_person(tx, person, inside)
+        person = (await known_person(tx, person, inside))["_id"]
+        if person == place["responsible"]:
+            return place
     entry = {"person_id": person, "by": by, "at": tx.now, "reason": reason}
     after = {**place, "responsible": person, "responsible_log": [*place["responsible_log"], entry]}
     return save(tx, place, after)
@@ -76,7 +80,9 @@ async def name_street_lead(
     if person == before["person_id"]:
         return before
     if person is not None:
-        await known_person(tx, person, inside)
+        person = (await known_person(tx, person, inside))["_id"]
+        if person == before["person_id"]:
+            return before
     entry = {"person_id": person, "by": by, "at": tx.now, "reason": reason}
     revision = before["revision"] + 1
     document = {**before, "revision": revision, "person_id": person, "log": [*before["log"], entry]}

@@ -9,6 +9,7 @@ from chassis.errors import NotAllowed, Refused
 from chassis.sealing import keyed_hash
 from chassis.tx import Document, Tx
 from contracts.registry import ProviderRegistered
+from services.registry import store
 from services.registry.commands.divisions import known_division
 from services.registry.commands.places import known_organisation
 from services.registry.commands.places_people import known_person
@@ -38,23 +39,60 @@ async def register_provider(
         raise NotAllowed("类型不能改变，请另行登记", field="type")
     await _linked(tx, told, inside)
     if told["person_id"] is not None:
-        told["person_id"] = (await known_person(tx, told["person_id"], inside))["_id"]
-        if before is not None and before["person_id"] != told["person_id"]:
-            raise NotAllowed("人员不能改变，请另行登记", field="person_id")
-    document: Document = {
-        **(before or _new(tx, ident, by)),
-        **{name: value for name, value in told.items() if name != "credit_code"},
-    }
-    document.pop("credit_code", None)
-    if told["credit_code"] is not None:
-        document["credit_code"] = told["credit_code"]
+        told["person_id"] = await _person(tx, told["person_id"], before, inside)
+    document: Document = {**(before or _new(tx, ident, by)), **told}
+    if before is not None and number is None and before.get("identity_key") and _county(before) != _county(document):
+        raise Refused("missing", "迁入另一区县须重新填写身份证件号码", IDENTITY)
     if number is not None:
         await _seal(tx, keys, document, number)
+    document = _keyed(document)
+    await _free(tx, document)
     if before is not None and _told(document) == _told(before):
         return before
     if before is not None and _proof(document) != _proof(before) and document["status"] != State.registered:
         document = _logged(tx, document, State.registered, "proof changed", by)
     return _write(tx, document)
+
+
+async def _person(tx: Tx, ident: uuid.UUID, before: Document | None, inside: str) -> uuid.UUID:
+    """The person that a provider is. One that was merged stays under the id whose key seals the number."""
+    if before is None:
+        found: uuid.UUID = (await known_person(tx, ident, inside))["_id"]
+        return found
+    same: uuid.UUID | None = before["person_id"]
+    if same is None or same not in await store.entries_of(tx, ident):
+        raise NotAllowed("人员不能改变，请另行登记", field="person_id")
+    return same
+
+
+def _county(document: Document) -> str:
+    return str(document["division"])[:6]
+
+
+def _keyed(document: Document) -> Document:
+    """With what no two providers of a county share, as long as it is not ended: then another may have it.
+
+    And with the last day of its licence, by which those that run out are found.
+    """
+    document = {name: value for name, value in document.items() if name not in ("credit_key", "licence_until")}
+    if document["status"] == State.ended:
+        document.pop("identity_key", None)
+        return document
+    if document["credit_code"] is not None:
+        document["credit_key"] = f"{_county(document)}:{document['credit_code']}"
+    licence = document.get("licence")
+    if licence is not None and licence["valid_until"] is not None:
+        document["licence_until"] = licence["valid_until"]
+    return document
+
+
+async def _free(tx: Tx, document: Document) -> None:
+    for key, field, words in (
+        ("credit_key", "credit_code", "本区县已有这一统一社会信用代码的服务主体"),
+        ("identity_key", IDENTITY, "本区县已有这一身份证件的服务主体"),
+    ):
+        if document.get(key) is not None and await kept.other_provider(tx, key, document[key], document["_id"]):
+            raise NotAllowed(words, reason="registered_already", field=field)
 
 
 def _new(tx: Tx, ident: uuid.UUID, by: str) -> Document:
@@ -77,7 +115,8 @@ async def _seal(tx: Tx, keys: Keys, document: Document, number: str) -> None:
     """Sealed anew only where the number is another one, so that the same again changes nothing."""
     if document["person_id"] is None:
         raise Refused("missing", "填身份证件号码时须指明人员", "person_id")
-    hashed = keyed_hash(keys.master, "identity", number)
+    # With the county in it, so that it tells nobody who is a provider elsewhere.
+    hashed = keyed_hash(keys.master, "identity", _county(document), number)
     if document.get("identity_key") == hashed:
         return
     document["identity_key"] = hashed
@@ -106,6 +145,13 @@ def move_provider(tx: Tx, provider: Document, to: State, reason: str, by: str) -
     return _write(tx, _logged(tx, provider, to, reason, by))
 
 
+def rewrite_provider(tx: Tx, provider: Document, by: str, *, anew: bool = False) -> Document:
+    """Write a provider whose fields were set; `anew` where it has to be verified again for them."""
+    if anew and provider["status"] in (State.verified, State.suspended):
+        provider = _logged(tx, provider, State.registered, "proof changed", by)
+    return _write(tx, provider)
+
+
 async def forget_identity(tx: Tx, person: uuid.UUID) -> None:
     """A person was erased: the hash of the identity number and what was sealed go too, and the provider ends."""
     for provider in await kept.providers_of(tx, person):
@@ -121,7 +167,7 @@ def _logged(tx: Tx, provider: Document, to: State, reason: str, by: str) -> Docu
 
 
 def _proof(document: Document) -> tuple[Any, ...]:
-    names = ("credit_code", "organisation_id", "supervisor_id", "team_id", "identity_key")
+    names = ("kind", "credit_code", "organisation_id", "supervisor_id", "team_id", "identity_key")
     return tuple(document.get(name) for name in names)
 
 
@@ -130,7 +176,7 @@ def _told(document: Document) -> Document:
 
 
 def _write(tx: Tx, document: Document) -> Document:
-    document = {**document, "revision": document["revision"] + 1}
+    document = {**_keyed(document), "revision": document["revision"] + 1}
     tx.put("providers", document)
     tx.emit(
         ProviderRegistered(
@@ -144,6 +190,7 @@ def _write(tx: Tx, document: Document) -> Document:
             organisation_id=document["organisation_id"],
             team_id=document["team_id"],
             supervisor_id=document["supervisor_id"],
+            services=tuple(document.get("services", ())),
         )
     )
     return document

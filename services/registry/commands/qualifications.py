@@ -12,8 +12,11 @@ from chassis.clock import local_day
 from chassis.errors import NotAllowed, Refused
 from chassis.tx import Document, Tx
 from contracts.registry import QualificationRecorded
+from services.registry import store
+from services.registry.commands.standing import look_again
 from services.registry.domain.qualifications import FITS, KINDS, State, allows, media_type, standing
 from services.registry.keys import Keys
+from services.registry.policy import Policies
 from services.registry.store import qualifications as kept
 
 
@@ -60,8 +63,8 @@ async def enter(
     return _put(tx, document), before is None
 
 
-async def move(tx: Tx, found: Document, following: State, reason: str, by: str) -> Document:
-    """Verify, reject or withdraw; told again, nothing more happens.
+async def move(tx: Tx, found: Document, following: State, reason: str, by: str, policies: Policies) -> Document:
+    """Verify, reject or withdraw, and look at the person's turns again; told again, nothing more happens.
 
     Nobody verifies or rejects what they entered themselves, or what is their own.
     """
@@ -75,7 +78,9 @@ async def move(tx: Tx, found: Document, following: State, reason: str, by: str) 
         raise NotAllowed(f"{present} does not become {following}", reason="bad_step")
     if reason not in FITS[following]:
         raise Refused("bad_reason", f"{following}: 原因须为 {'、'.join(sorted(FITS[following]))}", "reason")
-    if following in (State.verified, State.rejected) and by in (found["entered_by"], str(found["person_id"])):
+    if following in (State.verified, State.rejected) and (
+        by == found["entered_by"] or await store.is_person(tx, by, found["person_id"])
+    ):
         raise NotAllowed("登记人和持证人本人不能核验", status=403, reason="same_person")
     if following is State.verified and found["valid_until"] is not None and found["valid_until"] < today.isoformat():
         raise NotAllowed("the qualification has run out; enter the renewed one", reason="expired")
@@ -88,7 +93,9 @@ async def move(tx: Tx, found: Document, following: State, reason: str, by: str) 
     }
     action, subject = f"qualification.{following}", str(found["_id"])
     tx.record(actor=by, action=action, subject=subject, reason=reason, division=found["division"])
-    return _put(tx, document)
+    moved = _put(tx, document)
+    await look_again(tx, found["person_id"], policies)
+    return moved
 
 
 async def attach(tx: Tx, keys: Keys, found: Document, content: bytes, by: str, limit: int) -> Document:

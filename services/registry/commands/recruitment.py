@@ -10,6 +10,7 @@ from chassis.clock import LOCAL, local_day
 from chassis.errors import NotAllowed, Refused
 from chassis.tx import Document, Tx
 from contracts.registry import CampaignReported, RecruitmentMoved
+from services.registry.commands.recruitment_applications import lapse_all
 from services.registry.domain.recruitment import (
     Receipt,
     Standing,
@@ -18,6 +19,7 @@ from services.registry.domain.recruitment import (
     allows,
     belongs,
     counted,
+    latest,
     next_due,
     standings,
 )
@@ -38,6 +40,7 @@ class Call:
     conditions: dict[str, list[object]]
     least_age: int | None
     units: list[Unit]
+    service: str | None = None
 
 
 async def call(tx: Tx, keys: Keys, ident: uuid.UUID, division: str, told: Call) -> Document:
@@ -63,18 +66,20 @@ async def call(tx: Tx, keys: Keys, ident: uuid.UUID, division: str, told: Call) 
         "conditions": told.conditions,
         "least_age": told.least_age,
         "units": [asdict(unit) for unit in told.units],
+        "service": told.service,
     }
     known = await kept.recruitment(tx, ident)
     if known is not None:
         if known["division"] != division:
             raise NotAllowed("这个编号已用于另一次活动")
-        if all(known[name] == value for name, value in fields.items()):
+        if all(known.get(name) == value for name, value in fields.items()):
             return known
         if known["state"] != State.draft:
             raise NotAllowed("活动已开始，不能再改")
     fresh: Document = {
         "state": State.draft.value,
         "receipts": [],
+        "ended_at": None,
         "applications": 0,
         "accepted": 0,
         "reported": None,
@@ -85,14 +90,16 @@ async def call(tx: Tx, keys: Keys, ident: uuid.UUID, division: str, told: Call) 
     return _write(tx, {**fresh, **(known or {}), "_id": ident, "division": division, **fields})
 
 
-def move(tx: Tx, campaign: Document, to: State) -> Document:
-    """The next state; the same again changes nothing."""
+async def move(tx: Tx, keys: Keys, campaign: Document, to: State) -> Document:
+    """The next state; the same again changes nothing. What waits for a decision lapses when the call is cancelled."""
     present = State(campaign["state"])
     if present is to:
         return campaign
     if not allows(present, to):
         raise NotAllowed(f"活动现为 {present.value}，不能变为 {to.value}")
-    return _write(tx, {**campaign, "state": to.value})
+    if to is State.cancelled:
+        await lapse_all(tx, keys, campaign)
+    return _write(tx, {**campaign, "state": to.value, "ended_at": None if to is State.open else tx.now})
 
 
 def enter_receipt(tx: Tx, campaign: Document, unit: int, day: date, people: int, by: str) -> Document:
@@ -109,9 +116,7 @@ def enter_receipt(tx: Tx, campaign: Document, unit: int, day: date, people: int,
                 raise NotAllowed("这个单位的表已登记收到", field="unit")
             return campaign
     entry = {"unit": unit, "day": day.isoformat(), "people": people, "by": by, "at": tx.now}
-    changed = {**campaign, "receipts": [*campaign["receipts"], entry], "revision": campaign["revision"] + 1}
-    tx.put("recruitments", changed)
-    return changed
+    return _write(tx, {**campaign, "receipts": [*campaign["receipts"], entry]})
 
 
 @dataclass(frozen=True)
@@ -125,12 +130,17 @@ class Progress:
 
 
 async def progress_of(tx: Tx, campaign: Document) -> Progress:
-    """From the forms that imports took since the campaign began, and those that were entered."""
+    """From the forms that imports took while the campaign ran, and those that were entered.
+
+    Raises `Refused` where there are too many of them to be counted here: a province calls by its counties.
+    """
     opens, due = date.fromisoformat(campaign["opens_on"]), date.fromisoformat(campaign["due_on"])
     since = datetime.combine(opens, time(), LOCAL)
-    rows = await kept.forms_in(tx, campaign["division"], campaign["form"], since)
+    rows = await kept.forms_in(tx, campaign["division"], campaign["form"], since, await _end_of(tx, campaign))
+    if len(rows) > kept.MOST_FORMS:
+        raise Refused("too_wide", f"登记表超过 {kept.MOST_FORMS} 份，请按下级区划分别开展活动", "division")
     expected = [Unit(**unit) for unit in campaign["units"]]
-    came = [Receipt(row["division"], row["unit"], local_day(row["at"]), row["people"]) for row in rows]
+    came = [Receipt(row["division"], row["unit"], local_day(row["at"]), row["people"], row["at"]) for row in rows]
     by_unit: dict[int, list[Receipt]] = {}
     for entry in campaign["receipts"]:
         unit = expected[entry["unit"]]
@@ -145,7 +155,10 @@ async def progress_of(tx: Tx, campaign: Document) -> Progress:
                 first = receipt.day
                 standing = Standing.on_time if first <= due else Standing.late
         found[number] = (standing, first)
-        own = [one for one in came if belongs(one, unit, expected)] + by_unit.get(number, [])
+        own = latest(one for one in came if belongs(one, unit, expected))
+        for receipt in by_unit.get(number, []):  # what was entered by hand is the unit's whole form too
+            if all(one.day <= receipt.day for one in own):
+                own = [receipt]
         units.append(
             {
                 "unit": number,
@@ -159,6 +172,13 @@ async def progress_of(tx: Tx, campaign: Document) -> Progress:
         )
     unexpected = sum(all(not belongs(one, unit, expected) for unit in expected) for one in came)
     return Progress(counted(found), units, sum(unit["people"] for unit in units), unexpected)
+
+
+async def _end_of(tx: Tx, campaign: Document) -> datetime | None:
+    """When forms are none of a campaign any more: it was closed, or the next one of the kind has begun."""
+    following = await kept.next_after(tx, campaign)
+    begins = [datetime.combine(date.fromisoformat(following["opens_on"]), time(), LOCAL)] if following else []
+    return min([*begins, *([campaign["ended_at"]] if campaign["ended_at"] else [])], default=None)
 
 
 async def report(tx: Tx, campaign: Document) -> Document:
@@ -201,6 +221,8 @@ def _write(tx: Tx, before: Document) -> Document:
             due_on=date.fromisoformat(document["due_on"]),
             expected=len(document["units"]),
             quota=document["quota"],
+            receipts=len(document["receipts"]),
+            service=document.get("service"),
         )
     )
     return document

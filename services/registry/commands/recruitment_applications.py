@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import uuid
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -16,10 +18,10 @@ from services.registry import store
 from services.registry.commands.consents import record_consent
 from services.registry.commands.volunteers import registration_of, write_volunteer
 from services.registry.domain.consents import Consent, Purpose
-from services.registry.domain.people import Registration, merged
+from services.registry.domain.people import Registration
 from services.registry.domain.recruitment import State as Campaign
 from services.registry.domain.recruitment import unmet
-from services.registry.domain.recruitment_applications import State, allows
+from services.registry.domain.recruitment_applications import State, allows, filled
 from services.registry.keys import Keys
 from services.registry.store import recruitment as kept
 
@@ -39,7 +41,7 @@ async def apply(tx: Tx, keys: Keys, campaign: Document, wish: Wish, subject: str
     told = {"person": json.dumps(asdict(wish.person), sort_keys=True, ensure_ascii=False)}
     digest = keyed_hash(keys.master, "application", told["person"], wish.division, wish.consent)
     known = await kept.application_of(tx, campaign["_id"], applicant)
-    if known is not None:
+    if known is not None and not allows(State(known["state"]), State.received):
         if known["digest"] != digest:
             raise NotAllowed("您已报名；需要修改请联系招募单位", reason="applied")
         return known
@@ -48,14 +50,15 @@ async def apply(tx: Tx, keys: Keys, campaign: Document, wish: Wish, subject: str
         raise NotAllowed("现在不接受报名", reason="not_open")
     if not campaign["opens_on"] <= today.isoformat() <= campaign["closes_on"]:
         raise NotAllowed(f"报名时间为 {campaign['opens_on']} 至 {campaign['closes_on']}", reason="outside_window")
-    if campaign["applications"] >= keys.policies.recruitment.at(tx.now).applications.most:
-        raise NotAllowed("报名人数已满", reason="full")
-    ident = new_id()
+    if known is None:
+        if campaign["applications"] >= keys.policies.recruitment.at(tx.now).applications.most:
+            raise NotAllowed("报名人数已满", reason="full")
+        tx.put("recruitments", {**campaign, "applications": campaign["applications"] + 1})
+    ident = known["_id"] if known else new_id()
     misses = unmet(wish.person, campaign["conditions"], campaign["least_age"], today)
-    tx.put("recruitments", {**campaign, "applications": campaign["applications"] + 1})
     document: Document = {
         "_id": ident,
-        "revision": 0,
+        "revision": known["revision"] if known else 0,
         "recruitment_id": campaign["_id"],
         "division": wish.division,
         "applicant": applicant,
@@ -65,40 +68,76 @@ async def apply(tx: Tx, keys: Keys, campaign: Document, wish: Wish, subject: str
         "fits": not misses,
         "misses": misses,
         "volunteer_id": None,
+        "checked": None,
+        "known": None,
+        "inactive": None,
         "sealed": await keys.persons.seal(tx, ident, told),
     }
     return _write(tx, document, State.received)
 
 
-async def accept(tx: Tx, keys: Keys, campaign: Document, application: Document, inside: str) -> Document:
-    """The applicant becomes a volunteer, or is known as one already; again, nothing more happens."""
+async def accept(
+    tx: Tx, keys: Keys, campaign: Document, application: Document, inside: str, checked: bool = False
+) -> Document:
+    """The applicant becomes a volunteer, or is known as one already; again, nothing more happens.
+
+    What applicants tell of their types, qualifications and training counts where somebody `checked` the papers. Whoever
+    applies under a name and a number that are known changes nothing that is known, and nobody becomes active by it.
+    """
     if application["state"] == State.accepted:
         return application
     _may(application, State.accepted)
+    if campaign["state"] == Campaign.cancelled:
+        raise NotAllowed("招募活动已取消", reason="cancelled")
     if not application["fits"]:
         raise NotAllowed(f"不符合招募条件：{'、'.join(application['misses'])}", reason="does_not_fit")
     if campaign["quota"] and campaign["accepted"] >= campaign["quota"]:
         raise NotAllowed("招募名额已满", reason="quota")
     told = await wish_of(tx, keys, application)
     applied_on = date.fromisoformat(application["applied_on"])
-    identity = keys.identity(application["division"], told)
-    before = (await store.volunteers_by_identity(tx, [identity])).get(identity)
-    division = application["division"]
+    before = await known_as(tx, keys, application, told)
+    division, person, active = application["division"], told, True
     if before is not None:
         if not before["division"].startswith(inside):
             raise NotAllowed("该报名人已在其他单位登记", reason="registered_elsewhere")
-        told = merged(told, await registration_of(tx, keys, before))
-        division = before["division"]
-    volunteer, _ = await write_volunteer(tx, keys, told, division, applied_on, before, active=True)
-    volunteer = await record_consent(
-        tx, keys, volunteer, Purpose.registration, Consent.given, application["consent"], applied_on, None
-    )
+        if not before["active"]:
+            raise NotAllowed("同名同号的人员已登记但未在岗，请先核实并恢复，或不予录用", reason="known_inactive")
+        division, active = before["division"], before["wanted"]
+        person = filled(await registration_of(tx, keys, before), told)
+    state = {"active": active, "own_word": not checked, "by_office": told if checked else None}
+    volunteer, _ = await write_volunteer(tx, keys, person, division, applied_on, before, **state)
+    said = volunteer["consents"].get(Purpose.registration)
+    if said is None or said["on"] < applied_on.isoformat():
+        volunteer = await record_consent(
+            tx, keys, volunteer, Purpose.registration, Consent.given, application["consent"], applied_on, None
+        )
     tx.put("recruitments", {**campaign, "accepted": campaign["accepted"] + 1})
-    return await _decide(tx, keys, {**application, "volunteer_id": volunteer["_id"]}, State.accepted)
+    decided = {"volunteer_id": volunteer["_id"], "checked": checked, "known": before is not None}
+    return await _decide(tx, keys, {**application, **decided, "inactive": not volunteer["active"]}, State.accepted)
+
+
+async def known_as(tx: Tx, keys: Keys, application: Document, told: Registration) -> Document | None:
+    """The entry of the county's register that has the applicant's name and number."""
+    return (await known_among(tx, keys, [(application, told)])).get(application["_id"])
+
+
+async def known_among(
+    tx: Tx, keys: Keys, applications: Sequence[tuple[Document, Registration]]
+) -> dict[uuid.UUID, Document]:
+    """The same for many applications, by their ids; who is not known is not in it."""
+    identities = {row["_id"]: keys.identity(row["division"], told) for row, told in applications}
+    found = await store.volunteers_by_identity(tx, list(identities.values()))
+    return {ident: found[identity] for ident, identity in identities.items() if identity in found}
+
+
+async def lapse_all(tx: Tx, keys: Keys, campaign: Document) -> None:
+    """What was not decided when the campaign was cancelled is gone with its keys."""
+    for application in await kept.undecided(tx, campaign["_id"]):
+        await refuse(tx, keys, application, State.lapsed)
 
 
 async def refuse(tx: Tx, keys: Keys, application: Document, to: State) -> Document:
-    """Refused by the office or withdrawn by the applicant: what was told is gone with its key."""
+    """Refused by the office, withdrawn by the applicant, or lapsed: what was told is gone with its key."""
     if application["state"] == to:
         return application
     _may(application, to)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from chassis.errors import NotAllowed
 from chassis.tx import Document, Tx
 from contracts.registry import HandOverNoted
+from services.registry import store
 from services.registry.keys import Keys
-from services.registry.store.rosters import hand_over, turn_after
+from services.registry.store.rosters import hand_over, turns_after
 
 
 async def write_hand_over(tx: Tx, keys: Keys, duty: Document, text: str) -> Document:
@@ -15,6 +16,9 @@ async def write_hand_over(tx: Tx, keys: Keys, duty: Document, text: str) -> Docu
         raise NotAllowed("the turn was taken back", reason="withdrawn")
     if tx.now < duty["starts_at"]:
         raise NotAllowed("the turn has not begun", reason="not_begun")
+    holder = await store.volunteer(tx, duty["volunteer_id"])
+    if holder is None or holder["erased"]:  # a note would be sealed under a new key, of who has none any more
+        raise NotAllowed("whose turn it was is erased", reason="erased")
     before = await hand_over(tx, duty["_id"])
     if before and (await keys.persons.open(tx, before["volunteer_id"], before["sealed"]))["text"] == text:
         return before
@@ -29,7 +33,7 @@ async def write_hand_over(tx: Tx, keys: Keys, duty: Document, text: str) -> Docu
         "written_at": tx.now,
     }
     tx.put("hand_overs", document)
-    following = await turn_after(tx, duty)
+    following = await turns_after(tx, duty)
     tx.emit(
         HandOverNoted(
             **tx.stamp(duty["division"]),
@@ -37,7 +41,7 @@ async def write_hand_over(tx: Tx, keys: Keys, duty: Document, text: str) -> Docu
             revision=document["revision"],
             division=duty["division"],
             roster=duty["roster"],
-            next_duty_id=following["_id"] if following else None,
+            next_duty_id=following[0]["_id"] if following else None,
         )
     )
     return document

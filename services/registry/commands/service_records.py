@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chassis.auth import Caller
@@ -13,6 +14,7 @@ from chassis.sealing import keyed_hash
 from chassis.tx import Document, Tx
 from contracts.registry import ServiceRecorded
 from services.registry import store
+from services.registry.commands.service_records_assignments import move_hours
 from services.registry.domain.service_records import Flaw, Span, State, allows, flaw_among, flaw_of
 from services.registry.keys import Keys
 from services.registry.store import service_records as kept
@@ -26,6 +28,7 @@ class Told:
     span: Span
     kind: str
     content: str
+    service: str | None = None
 
     def digest(self, keys: Keys, volunteer: uuid.UUID) -> str:
         """The same for the same record of the same person."""
@@ -37,6 +40,7 @@ class Told:
             str(self.span.travel_minutes),
             self.kind,
             self.content,
+            *([self.service] if self.service else []),
         ]
         return keyed_hash(keys.master, "service", json.dumps(parts, ensure_ascii=False))
 
@@ -49,10 +53,15 @@ async def record_service(
     person: Document,
     caller: Caller,
     *,
+    division: str,
     corrects: Document | None = None,
     assignment_id: uuid.UUID | None = None,
 ) -> Document:
-    """Write a record down; the same record again changes nothing. Raises `Refused` and `NotAllowed`."""
+    """Write a record down; the same record again changes nothing. Raises `Refused` and `NotAllowed`.
+
+    It lies in the person's division, or where the service was, for a person whom the organiser does not see. A
+    correction is for the organisation whose record was wrong, and takes over its rating and its call.
+    """
     digest = told.digest(keys, person["_id"])
     known = await kept.record(tx, ident)
     if known is not None:
@@ -63,11 +72,15 @@ async def record_service(
     policy = keys.policies.service_records.at(tx.now)
     _refuse(flaw_of(told.span, tx.now, policy.record))
     if corrects is not None:
+        if told.organisation_id != corrects["organisation_id"]:
+            detail = "更正的记录须仍是原组织单位的；单位记错的，由原单位撤销后另记"
+            raise Refused("other_organisation", detail, "organisation_id")
         if not allows(State(corrects["state"]), State.corrected):
             raise NotAllowed("这条记录已更正或撤销")
+        await move_hours(tx, corrects, ident)
         _count(tx, await kept.total(tx, corrects["volunteer_id"]), corrects, -1)
         _write(tx, {**corrects, "state": State.corrected.value, "corrected_by": ident})
-    entries = [person["_id"], *(row["_id"] for row in await store.merged_into(tx, person["_id"]))]
+    entries = await store.entries_of(tx, person["_id"])
     others = await kept.counted_between(tx, entries, *told.span.days())
     _refuse(flaw_among(told.span, [span_of(row) for row in others], policy.record))
     document: Document = {
@@ -75,8 +88,9 @@ async def record_service(
         "revision": 0,
         "volunteer_id": person["_id"],
         "organisation_id": told.organisation_id,
-        "division": person["division"],
+        "division": division,
         "kind": told.kind,
+        "service": told.service,
         "starts_at": told.span.starts_at,
         "ends_at": told.span.ends_at,
         "travel_minutes": told.span.travel_minutes,
@@ -85,7 +99,7 @@ async def record_service(
         "corrects": corrects["_id"] if corrects else None,
         "corrected_by": None,
         "assignment_id": assignment_id or (corrects["assignment_id"] if corrects else None),
-        "rating": None,
+        "rating": corrects["rating"] if corrects else None,
         "recorded_by": caller.subject,
         "recorded_at": tx.now,
         "policy": policy.version,
@@ -103,7 +117,8 @@ async def withdraw_record(tx: Tx, record: Document, caller: Caller, reason: str)
     if not allows(State(record["state"]), State.withdrawn):
         raise NotAllowed("这条记录已由另一条更正")
     await _organised_by(tx, record["organisation_id"], record["volunteer_id"], caller)
-    _count(tx, await kept.total(tx, record["volunteer_id"]), record, -1)
+    if record["state"] == State.counted:
+        _count(tx, await kept.total(tx, record["volunteer_id"]), record, -1)
     tx.record(
         actor=caller.subject,
         action="service_record.withdrawn",
@@ -114,9 +129,39 @@ async def withdraw_record(tx: Tx, record: Document, caller: Caller, reason: str)
     return _write(tx, {**record, "state": State.withdrawn.value})
 
 
+async def settle_doubles(tx: Tx, entries: Sequence[uuid.UUID]) -> None:
+    """Let no hour of a person count twice, after entries were made one or parted; each change with its event.
+
+    Of two records that overlap the one that was written down first counts. A double counts again once the record it
+    doubles is no longer the same person's.
+    """
+    kept.touch_totals(tx, entries)
+    rows = await kept.standing_of(tx, entries)
+    blocking = {row["double_of"] for row in rows if row["state"] == State.double}
+    await tx.load("service_records", blocking)
+    counting: list[Document] = []
+    for row in rows:
+        if row["state"] == State.double:
+            other = await kept.record(tx, row["double_of"])
+            if other is not None and other["volunteer_id"] in entries:
+                continue
+        span = span_of(row)
+        first = next((one for one in counting if span.touches(span_of(one))), None)
+        if first is None:
+            counting.append(row)
+        if first is None and row["state"] == State.double:
+            _count(tx, await kept.total(tx, row["volunteer_id"]), row, 1)
+            _write(tx, {**row, "state": State.counted.value, "double_of": None})
+        elif first is not None and row["state"] == State.counted:
+            _count(tx, await kept.total(tx, row["volunteer_id"]), row, -1)
+            _write(tx, {**row, "state": State.double.value, "double_of": first["_id"]})
+        elif first is not None:
+            tx.put("service_records", {**row, "double_of": first["_id"]})
+
+
 async def rate_record(tx: Tx, record: Document, rating: int, caller: Caller) -> Document:
     """The rating of whom the service was for, once; the same again changes nothing."""
-    if caller.subject == str(record["volunteer_id"]):
+    if await store.is_person(tx, caller.subject, record["volunteer_id"]):
         raise NotAllowed("不能评价自己的服务", status=403)
     if record["state"] != State.counted:
         raise NotAllowed("这条记录已更正或撤销，不再评价")
@@ -149,7 +194,7 @@ async def _organised_by(tx: Tx, organisation: uuid.UUID, volunteer: uuid.UUID, c
         raise Refused("unknown_organisation", "没有这个组织单位", "organisation_id")
     if caller.organisation is not None and caller.organisation != str(organisation):
         raise NotAllowed("谁组织谁记录：只能记录本单位组织的服务", status=403)
-    if caller.subject == str(volunteer):
+    if await store.is_person(tx, caller.subject, volunteer):
         raise NotAllowed("不能记录自己的服务时间", status=403)
 
 
@@ -186,6 +231,7 @@ def _write(tx: Tx, before: Document) -> Document:
             corrects=document["corrects"],
             assignment_id=document["assignment_id"],
             rating=document["rating"],
+            service=document.get("service"),
         )
     )
     return document

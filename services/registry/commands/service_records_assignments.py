@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from chassis.errors import NotAllowed
 from chassis.tx import Document, Tx
 from contracts.matching import OfferAccepted
@@ -37,6 +39,14 @@ def close_assignment(tx: Tx, assignment: Document, to: State, by: str, record_id
     if not allows(present, to):
         raise NotAllowed(f"这次派单已是 {present.value}")
     return _write(tx, {**assignment, "state": to.value, "record_id": record_id, "closed_by": by})
+
+
+async def move_hours(tx: Tx, corrected: Document, record_id: uuid.UUID) -> None:
+    """The hours of a call are those of the record that took the place of the wrong one."""
+    ident = corrected["assignment_id"]
+    assignment = await kept.assignment(tx, ident) if ident is not None else None
+    if assignment is not None and assignment["record_id"] == corrected["_id"]:
+        _write(tx, {**assignment, "record_id": record_id})
 
 
 def _write(tx: Tx, before: Document) -> Document:

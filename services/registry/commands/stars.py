@@ -17,12 +17,14 @@ from services.registry.store import service_records as kept
 
 async def entries_of(tx: Tx, person: Document) -> list[uuid.UUID]:
     """The ids under which a person is or was registered."""
-    return [person["_id"], *(row["_id"] for row in await store.merged_into(tx, person["_id"]))]
+    return await store.entries_of(tx, person["_id"])
 
 
 async def move_star(tx: Tx, keys: Keys, person: Document, stars: int, to: State, caller: Caller, why: str) -> Document:
     """The next step of a star; the same again changes nothing. Raises `Refused` and `NotAllowed`."""
-    known = await kept.star(tx, person["_id"], stars)
+    entries = await entries_of(tx, person)
+    same = [row for row in await kept.stars_of(tx, entries) if row["stars"] == stars]
+    known = _in_force(same)
     policy = keys.policies.service_records.at(tx.now)
     level = policy.stars.level(stars)
     if level is None:
@@ -35,10 +37,10 @@ async def move_star(tx: Tx, keys: Keys, person: Document, stars: int, to: State,
         raise NotAllowed(f"该星级现为 {known['state']}，不能变为 {to.value}")
     if to is not State.announced and len(caller.division) > LEVEL_DIGITS[level.granted_by]:
         raise NotAllowed(f"{stars} 星由 {level.granted_by} 一级决定", status=403)
-    if caller.subject == str(person["_id"]):
+    if caller.subject in map(str, entries):
         raise NotAllowed("不能评定自己的星级", status=403)
     if to in (State.announced, State.granted):
-        total = await kept.totals(tx, await entries_of(tx, person))
+        total = await kept.totals(tx, entries)
         if stars_for(total["minutes"], policy.stars) < stars:
             raise NotAllowed(f"服务时间不足 {level.hours} 小时", reason="too_few_hours")
     if to is State.granted and known is not None and local_day(tx.now).isoformat() <= known["notice_until"]:
@@ -48,30 +50,38 @@ async def move_star(tx: Tx, keys: Keys, person: Document, stars: int, to: State,
         last = notice_until(local_day(tx.now), policy.stars.notice_working_days, policy.stars.days_off)
         until = last.isoformat()
     entry = {"state": to.value, "by": caller.subject, "at": tx.now, "why": why, "policy": policy.version}
-    document: Document = {
-        "_id": f"{person['_id']}:{stars}",
-        "volunteer_id": person["_id"],
-        "division": person["division"],
-        "stars": stars,
-        "granted_by": level.granted_by,
-        "revision": known["revision"] + 1 if known else 1,
-        "state": to.value,
-        "notice_until": until,
-        "log": [*(known["log"] if known else []), entry][-50:],
-    }
+    moved = {"state": to.value, "notice_until": until, "granted_by": level.granted_by}
+    if known is None:
+        ident = person["_id"]
+        known = {"_id": f"{ident}:{stars}", "volunteer_id": ident, "stars": stars, "revision": 0, "log": []}
+    document = _write(tx, {**known, "division": person["division"], **moved}, entry)
+    for row in same:  # granted under two entries it is revoked under both
+        if to is State.revoked and row["_id"] != document["_id"] and allows(State(row["state"]), to):
+            _write(tx, {**row, "state": to.value}, entry)
+    return document
+
+
+def _write(tx: Tx, star: Document, entry: Document) -> Document:
+    document = {**star, "revision": star["revision"] + 1, "log": [*star["log"], entry][-50:]}
     tx.put("stars", document)
     tx.emit(
         StarsMoved(
-            **tx.stamp(person["division"]),
-            volunteer_id=person["_id"],
+            **tx.stamp(document["division"]),
+            volunteer_id=document["volunteer_id"],
             revision=document["revision"],
-            division=person["division"],
-            stars=stars,
-            state=to.value,
-            notice_until=until,
+            division=document["division"],
+            stars=document["stars"],
+            state=document["state"],
+            notice_until=document["notice_until"],
         )
     )
     return document
+
+
+def _in_force(rows: list[Document]) -> Document | None:
+    """Of the same star under several entries of a person the one that stands: granted before announced."""
+    order = (State.granted, State.announced, State.revoked, State.refused)
+    return min(rows, key=lambda row: order.index(State(row["state"])), default=None)
 
 
 async def granted_stars(tx: Tx, person: Document) -> int:

@@ -35,6 +35,7 @@ async def offer_swap(tx: Tx, ident: uuid.UUID, duty: Document, to: uuid.UUID, in
         "from_id": duty["volunteer_id"],
         "to_id": to,
         "return_duty_id": in_return["_id"] if in_return else None,
+        "turns": [_offered(given) for given in (duty, in_return) if given],
         "made": [],
         "offered_at": tx.now,
         "changed_at": tx.now,
@@ -52,12 +53,13 @@ async def accept_swap(tx: Tx, swap: Document, policies: Policies) -> Document:
     if swap["state"] == State.accepted:
         return swap
     _check_move(swap, State.accepted)
-    pairs = [(swap["duty_id"], swap["from_id"], swap["to_id"])]
-    if swap["return_duty_id"] is not None:
-        pairs.append((swap["return_duty_id"], swap["to_id"], swap["from_id"]))
+    sides = [(swap["from_id"], swap["to_id"]), (swap["to_id"], swap["from_id"])]
     given = []
-    for ident, holder, taker in pairs:
-        given.append((_still(tx, await store.duty(tx, ident), holder), taker))
+    for offered, (holder, taker) in zip(swap["turns"], sides, strict=False):
+        duty = _still(tx, await store.duty(tx, offered["duty_id"]), holder)
+        if _offered(duty) != offered:
+            raise NotAllowed("the turn is not what it was when it was offered", reason="changed")
+        given.append((duty, taker))
     for duty, _ in given:
         withdraw_duty(tx, duty)
     made = []
@@ -89,6 +91,12 @@ def _still(tx: Tx, duty: Document | None, holder: uuid.UUID) -> Document:
     if duty["starts_at"] <= tx.now:
         raise NotAllowed("the turn has begun", reason="begun")
     return duty
+
+
+def _offered(duty: Document) -> Document:
+    """What both agree on: the turn as it is now. Who is asked reads the times here."""
+    names = ("roster", "division", "revision", "starts_at", "ends_at")
+    return {"duty_id": duty["_id"], **{name: duty[name] for name in names}}
 
 
 def _moved(tx: Tx, swap: Document, state: State, **more: object) -> Document:

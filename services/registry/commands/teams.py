@@ -12,7 +12,7 @@ from chassis.tx import Document, Tx
 from contracts.registry import TeamRegistered
 from services.registry import store
 from services.registry.commands.divisions import known_division
-from services.registry.commands.places import known_organisation
+from services.registry.commands.places import linked_organisation
 from services.registry.domain.teams import closes_a_circle, flaw_in_parent, flaw_in_team, level_of
 from services.registry.domain.teams_labels import TEAM_TYPES
 from services.registry.domain.teams_policy import Professional
@@ -31,15 +31,12 @@ async def register_team(
     await known_division(tx, told["division"])
     if before is not None and before["status"] == State.dissolved:
         raise NotAllowed("队伍已解散")
-    host = None
-    if told["organisation_id"] is not None:
-        host = await known_organisation(tx, told["organisation_id"], inside)
-    if told["guiding_id"] is not None:
-        # The unit that guides a team may be one of a level above.
-        await known_organisation(tx, told["guiding_id"], inside[:2], "guiding_id")
+    host = await linked_organisation(tx, told, before, inside)
+    # The unit that guides a team may be one of a level above.
+    await linked_organisation(tx, told, before, inside[:2], "guiding_id")
     if flaw := flaw_in_team(told, host["kind"] if host else None):
         raise Refused(flaw.reason, flaw.detail, flaw.field)
-    await _room(tx, told["place_id"], inside)
+    await _room(tx, told, inside)
     if told["parent_id"] is not None:
         await _parent(tx, ident, told)
     if before is not None:
@@ -63,12 +60,16 @@ def _no_change_under_members(told: dict[str, Any], before: Document) -> None:
         raise NotAllowed("队伍已有成员，不能改变类型", field="type")
 
 
-async def _room(tx: Tx, ident: uuid.UUID | None, inside: str) -> None:
-    if ident is None:
+async def _room(tx: Tx, told: dict[str, Any], inside: str) -> None:
+    """The room that a team has; what a unit's team sits in is no other unit's."""
+    if told["place_id"] is None:
         return
-    place = await kept_places.place(tx, ident)
+    place = await kept_places.place(tx, told["place_id"])
     if place is None or not place["division"].startswith(inside):
         raise Refused("unknown_place", "没有这个场所", "place_id")
+    of_unit = TEAM_TYPES[told["type"]].group == "unit"
+    if of_unit and place["organisation_id"] not in (None, told["organisation_id"]):
+        raise Refused("other_unit", "这个场所属于其他单位", "place_id")
 
 
 async def _parent(tx: Tx, ident: uuid.UUID, told: dict[str, Any]) -> None:
@@ -98,6 +99,8 @@ async def move_team(tx: Tx, team: Document, to: State, reason: str, by: str) -> 
         raise NotAllowed(f"队伍现为 {present.value}，不能变为 {to.value}")
     if to is State.dissolved and await kept.children(tx, team["_id"]):
         raise NotAllowed("还有下级队伍，先为它们另定上级或解散")
+    if to is State.dissolved:
+        kept.touch_tree(tx, team["division"])  # a team that is just put below it is seen, or comes too late
     if to is State.active and team["valid_until"] and team["valid_until"] < local_day(tx.now).isoformat():
         raise NotAllowed("有效期已过，先延长有效期", field="valid_until")
     if to is State.active and team["parent_id"] is not None:
@@ -149,6 +152,8 @@ def _tell(tx: Tx, team: Document) -> None:
             origin_region=team["origin_region"],
             valid_from=day_of(team["valid_from"]),
             valid_until=day_of(team["valid_until"]),
+            services=tuple(team.get("services", ())),
+            problems=tuple(team["problems"]),
         )
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from chassis.errors import NotAllowed, Refused
 from chassis.tx import Document, Tx
 from contracts.registry import CampusUnitRegistered
-from services.registry.commands.places import known_organisation
+from services.registry.commands.places import linked_organisation
 from services.registry.commands.places_people import known_person
 from services.registry.domain.teams import flaw_in_campus_unit
 from services.registry.store import teams as kept
@@ -18,14 +18,15 @@ async def register_unit(
     tx: Tx, ident: uuid.UUID, told: dict[str, Any], before: Document | None, *, inside: str
 ) -> Document:
     """A unit as it shall be, whole; its level and whose it is never change, so there are no circles."""
-    school = await known_organisation(tx, told["organisation_id"], inside)
-    if school["kind"] not in ("school", "university"):
+    school = await linked_organisation(tx, told, before, inside)
+    if school is None or (before is None and school["kind"] not in ("school", "university")):
         raise Refused("no_school", "四级网络属于学校", "organisation_id")
     if before is not None and any(before[name] != told[name] for name in ("organisation_id", "level")):
         raise NotAllowed("层级和学校不能改变，请另行登记", field="level")
     parent = await kept.document(tx, "campus_units", told["parent_id"]) if told["parent_id"] else None
+    same_parent = before is not None and before["parent_id"] == told["parent_id"]
     if told["parent_id"] is not None and (
-        parent is None or not parent["active"] or parent["organisation_id"] != told["organisation_id"]
+        parent is None or not (parent["active"] or same_parent) or parent["organisation_id"] != told["organisation_id"]
     ):
         raise Refused("unknown_unit", "本校没有这个上级单位，或已停用", "parent_id")
     if flaw := flaw_in_campus_unit(told["level"], parent["level"] if parent else None):

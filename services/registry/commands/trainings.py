@@ -15,21 +15,24 @@ from contracts.registry import CourseOffered, TrainingPlanned, TrainingRecorded,
 from services.registry import store
 from services.registry.commands.divisions import known_division
 from services.registry.commands.places_people import known_person
+from services.registry.commands.standing import look_again
 from services.registry.domain.trainings import AUDIENCE_OF, PROGRAMMES, State, allows, has_passed, lasts_until
 from services.registry.domain.trainings_policy import TrainingsPolicy
+from services.registry.policy import Policies
 from services.registry.store import places as places_kept
 from services.registry.store import trainings as kept
 
 
 def _same(before: Document | None, state: dict[str, Any]) -> bool:
-    return before is not None and all(before[name] == value for name, value in state.items())
+    return before is not None and all(before.get(name) == value for name, value in state.items())
 
 
 async def offer_course(
-    tx: Tx, ident: uuid.UUID, told: dict[str, Any], before: Document | None
+    tx: Tx, ident: uuid.UUID, told: dict[str, Any], before: Document | None, policy: TrainingsPolicy
 ) -> tuple[Document, bool]:
     """A course as it is offered from now on. What was attended keeps the level and the topics that it had."""
     await known_division(tx, told["division"])
+    told = {**told, **_taught(told, before, policy)}
     if told["level"] in AUDIENCE_OF and told["audiences"] and AUDIENCE_OF[told["level"]] not in told["audiences"]:
         wider = {"teachers", "clinicians", "cadres", "volunteers", "care_points"}
         if not wider.intersection(told["audiences"]):
@@ -44,7 +47,9 @@ async def offer_course(
         return before, False
     document = {"_id": ident, "revision": before["revision"] + 1 if before else 1, **told}
     tx.put("courses", document)
-    fields = ("revision", "division", "level", "type", "field", "programme", "active")
+    if document["active"]:
+        await kept.note_offers(tx, document["division"], document["topics"])
+    fields = ("revision", "division", "level", "type", "field", "programme", "syllabus", "active")
     tx.emit(
         CourseOffered(
             **tx.stamp(told["division"]),
@@ -52,9 +57,28 @@ async def offer_course(
             topics=tuple(told["topics"]),
             audiences=tuple(told["audiences"]),
             **{name: document[name] for name in fields},
+            service=document.get("service"),
         )
     )
     return document, before is None
+
+
+def _taught(told: dict[str, Any], before: Document | None, policy: TrainingsPolicy) -> dict[str, Any]:
+    """The topics of a course, and the version of the syllabus that it follows; one that it had keeps its version."""
+    if told["syllabus"] is None:
+        if told["topics"] is None:
+            raise Refused("missing", "课程内容与大纲至少填一项", "topics")
+        return {"syllabus_version": None}
+    syllabus = policy.syllabus(told["syllabus"])
+    if syllabus is None:
+        known = "、".join(one.code for one in policy.syllabi)
+        raise Refused("unknown_syllabus", f"没有这个大纲；有 {known}", "syllabus")
+    topics = list(syllabus.topics) if told["topics"] is None else told["topics"]
+    if lacking := [one.text for one in syllabus.items if one.topic not in topics]:
+        raise Refused("bad_topics", f"课程内容缺少大纲要求的“{lacking[0]}”", "topics")
+    same = before is not None and before.get("syllabus") == syllabus.code and before["topics"] == topics
+    version = before["syllabus_version"] if before is not None and same else policy.version
+    return {"topics": topics, "syllabus_version": version}
 
 
 async def plan_session(
@@ -120,9 +144,12 @@ class Attendance:
 
 
 async def record_attendance(
-    tx: Tx, session: Document, course: Document, rows: Sequence[Attendance], by: str, inside: str
+    tx: Tx, session: Document, course: Document, rows: Sequence[Attendance], by: str, inside: str, policies: Policies
 ) -> list[Document]:
-    """Who was at a session that was held, all or none; told again, nothing more happens."""
+    """Who was at a session that was held, all or none; told again, nothing more happens.
+
+    Whoever's attendance changed is looked at again: a correction may take a training away that a turn rests on.
+    """
     if session["state"] != State.held:
         raise NotAllowed("attendance is told of a session that was held", reason="not_held")
     if len({row.person for row in rows}) < len(rows):
@@ -131,7 +158,7 @@ async def record_attendance(
     known = await kept.attendances(tx, [f"{session['_id']}:{row.person}" for row in rows])
     on = local_day(session["starts_at"])
     until = lasts_until(on, course["valid_months"])
-    documents = []
+    documents, changed = [], []
     for position, row in enumerate(rows):
         person = await known_person(tx, row.person, inside, f"items.{position}.person_id")
         key = f"{session['_id']}:{row.person}"
@@ -165,6 +192,9 @@ async def record_attendance(
         tx.put("attendances", document)
         _tell_attendance(tx, document)
         documents.append(document)
+        changed.append(row.person)
+    for ident in changed:
+        await look_again(tx, ident, policies)
     return documents
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
+from services.registry.domain.availability import DAY, Window, merged
+from services.registry.domain.consents import Consent
 from services.registry.domain.people import OPEN, PERSONAL, ROLES, Registration
 
 
@@ -95,6 +97,63 @@ def apart(present: Registration, stayed: Registration, went: Registration) -> Re
         if getattr(present, name) == getattr(was, name):
             changes[name] = getattr(stayed, name)
     return replace(present, **changes)
+
+
+def births_clash(one: Mapping[str, Any], other: Mapping[str, Any], today: str) -> bool:
+    """Whether both entries tell a birth and only one of them that of a minor: nobody grows up by a merge."""
+    minors = {row["minor_until"] is not None and today < row["minor_until"] for row in (one, other)}
+    return len(minors) > 1 and None not in (one["birth_year"], other["birth_year"])
+
+
+def consent_of_both(stays: Mapping[str, Any] | None, goes: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The later of two consents to one purpose; of the same day, the withdrawal."""
+    if stays is None or goes is None:
+        return goes if stays is None else stays
+    return max((stays, goes), key=lambda one: (one["on"], one["state"] == Consent.withdrawn))
+
+
+def pledge_of_both(stays: Mapping[str, Any] | None, goes: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The newer of two pledges."""
+    if stays is None or goes is None:
+        return goes if stays is None else stays
+    return max((stays, goes), key=lambda one: (one["signed_on"], one["version"]))
+
+
+def cap_of_both(stays: int | None, goes: int | None) -> int | None:
+    """The fewer hours a week of those that were told."""
+    return min((hours for hours in (stays, goes) if hours is not None), default=None)
+
+
+def quiet_of_both(stays: tuple[int, int] | None, goes: tuple[int, int] | None) -> tuple[int, int] | None:
+    """The shortest stretch of the day that has both in it, in minutes after midnight; at most a minute less than a
+    day, because the same minute twice is no quiet hour at all."""
+    if stays is None or goes is None or stays == goes:
+        return goes if stays is None else stays
+    both = (stays, goes)
+
+    def reaches(start: int) -> int:
+        return max((begin - start) % DAY + (end - begin) % DAY for begin, end in both)
+
+    start = min((stays[0], goes[0]), key=reaches)
+    return start, (start + min(reaches(start), DAY - 1)) % DAY
+
+
+def windows_of_both(stays: Sequence[Window], goes: Sequence[Window]) -> list[Window]:
+    """When a person is free by both; by the one that stays, where nothing is left."""
+    if not (stays and goes):
+        return list(stays or goes)
+    cut = [
+        Window(one.day, max(one.start, other.start), min(one.end, other.end))
+        for one in stays
+        for other in goes
+        if one.day == other.day and max(one.start, other.start) < min(one.end, other.end)
+    ]
+    return merged(cut) or list(stays)
+
+
+def codes_apart(present: Iterable[str], stayed: Iterable[str], went: Iterable[str]) -> list[str]:
+    """A list of codes without what only the other brought."""
+    return sorted(set(present) - (set(went) - set(stayed)))
 
 
 def _ordered(name: str, codes: set[Any]) -> tuple[Any, ...]:

@@ -6,9 +6,9 @@ met is one reason. More that is fulfilled takes reasons away and never adds one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -21,7 +21,9 @@ from services.registry.domain.versions import PolicyPart, Source, Versioned
 
 REASONS = {
     "inactive": "未登记在册或已停用",
+    "matching_consent": "已撤回用于服务对接和联系的同意",
     "minor_barred": "未成年人不得承担",
+    "age_unknown": "年龄不详，不能确认已成年",
     "pledge_missing": "未签署现行保密承诺书",
     "qualification_missing": "缺少所需资质",
     "qualification_unverified": "资质尚未核验",
@@ -31,51 +33,100 @@ REASONS = {
     "training_expired": "培训已过有效期",
     "insurance_missing": "没有有效保险",
     "place_not_medical": "只能在医疗机构内开展",
+    "record_check_missing": "没有在有效期内的违法犯罪记录查询结果",
 }
 Words = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
 
 
 class RoleRule(PolicyPart):
-    """What a role on a roster asks for.
+    """What a role on a roster asks for; a role without a rule is taken by nobody.
 
-    `binds` is ``always``, or ``offered``: from the moment at which a course in one of the trainings is offered in the
-    division, and then for those that are offered, since nobody can be asked for a training that nobody gives.
+    A training is asked for as a record of it from the moment at which a course in it is first offered in the division.
+    Until then nobody can have one: with `training_may_wait` it is not asked for, with `word_counts` the office's word
+    that the person was trained (附件1) does, and otherwise nobody may. Nothing but a training waits for an offer.
+    `service` names the service whose qualifications the role asks for, where `any_of` does not name them itself.
+    `adult` is for what no minor does, `record_check` for who is with children: see `domain.children_checks`.
     """
 
     role: Words
     label: Annotated[str, Field(min_length=2, max_length=64)]
-    binds: Literal["always", "offered"]
     trainings: tuple[str, ...] = ()
+    training_may_wait: bool = False
+    word_counts: bool = False
+    service: str | None = None
     any_of: tuple[str, ...] = ()
     pledge: bool = False
     insurance: bool = False
+    adult: bool = False
+    record_check: bool = False
     source: Source
 
     @model_validator(mode="after")
     def known(self) -> RoleRule:
         if set(self.trainings) - TOPICS.keys() or set(self.any_of) - KINDS.keys():
             raise ValueError(f"{self.role}: a training or a qualification that is not known")
-        if self.binds == "offered" and not self.trainings:
-            raise ValueError(f"{self.role}: what binds with an offer names the trainings")
+        if (self.training_may_wait or self.word_counts) and not self.trainings:
+            raise ValueError(f"{self.role}: what may wait for an offer is a training, and none is named")
+        if self.training_may_wait and self.word_counts:
+            raise ValueError(f"{self.role}: a training waits, or the office's word does; not both")
+        if self.service is not None and self.any_of:
+            raise ValueError(f"{self.role}: the qualifications are those of the service or its own, not both")
         return self
 
 
 class GatePolicy(Versioned):
     roles: tuple[RoleRule, ...]
 
+    @model_validator(mode="after")
+    def once(self) -> GatePolicy:
+        names = [one.role for one in self.roles]
+        if len(set(names)) != len(names):
+            raise ValueError("each role once")
+        return self
+
     def role(self, name: str) -> RoleRule | None:
         return next((one for one in self.roles if one.role == name), None)
 
 
 @dataclass(frozen=True)
+class Binding:
+    """A role as it binds: `by_word` trainings for which the office's word does, `waits` those not offered yet."""
+
+    rule: RoleRule | None = None
+    by_word: frozenset[str] = frozenset()
+    waits: tuple[str, ...] = ()
+    barred: bool = False
+
+
+def bound(rule: RoleRule, offered: Collection[str], service: Service | None, barred: Collection[str]) -> Binding:
+    """A role's rule where courses in the topics `offered` were ever offered; `service` is the one that it names.
+
+    Of all that a role asks for only a training waits for an offer. `barred` are the roles that minors do not take.
+    """
+    waits = tuple(topic for topic in rule.trainings if topic not in offered)
+    asked = tuple(topic for topic in rule.trainings if not (rule.training_may_wait and topic in waits))
+    any_of = service.any_of if service is not None else rule.any_of
+    return Binding(
+        rule.model_copy(update={"trainings": asked, "any_of": any_of}),
+        frozenset(waits) if rule.word_counts else frozenset(),
+        waits,
+        rule.adult or rule.role in barred or (service is not None and service.adult),
+    )
+
+
+@dataclass(frozen=True)
 class Requirement:
-    """One thing that is needed. `any_of` are kinds of qualification, kinds of organisation, or one topic."""
+    """One thing that is needed. `any_of` are kinds of qualification, kinds of organisation, or one topic.
+
+    `word` is of a training: the office's word that the person was trained does as well as a record.
+    """
 
     need: str
     source: str
     any_of: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
     passed: bool = True
+    word: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,7 +152,12 @@ class Trained:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a person, and in which kind of organisation the work is done (None: not said)."""
+    """What is known of a person, and in which kind of organisation the work is done (None: not said).
+
+    `age_known` is whether an age or a birth was told at all, `contactable` whether the consent to being matched and
+    contacted was not taken back, `word` whether the office vouches that the person was trained. `cleared` are the days
+    for which a query of the record of offences came back clear.
+    """
 
     active: bool = False
     minor: bool = True
@@ -110,6 +166,10 @@ class Facts:
     trained: tuple[Trained, ...] = ()
     covers: tuple[tuple[str, str], ...] = ()
     organisation_kind: str | None = None
+    age_known: bool = False
+    contactable: bool = False
+    word: bool = False
+    cleared: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,12 +183,23 @@ class Reason:
 
 
 def asked_by(
-    service: Service | None, role: RoleRule | None, site: Site | None, barred: bool, barred_source: str
+    service: Service | None,
+    role: RoleRule | None,
+    site: Site | None,
+    barred: bool,
+    barred_source: str,
+    by_word: Collection[str] = (),
 ) -> list[Requirement]:
-    """All that a service, a role and a site ask for; everyone has to be active."""
+    """All that a service, a role and a site ask for; everyone has to be active.
+
+    Who is to serve others is matched and contacted, and the consent to that may be taken back. For the trainings in
+    `by_word` the office's word does.
+    """
     asked = [Requirement("active", "no published source; set by the district: a person who left does no duty")]
+    if service is not None or role is not None:
+        asked.append(Requirement("contact", "个人信息保护法第十五条: 个人有权撤回其同意"))
     if barred:
-        asked.append(Requirement("adult", barred_source))
+        asked.append(Requirement("adult", role.source if role is not None and role.adult else barred_source))
     if service is not None:
         if service.adult and not barred:
             asked.append(Requirement("adult", service.source))
@@ -137,13 +208,15 @@ def asked_by(
         if service.inside:
             asked.append(Requirement("place", service.source, service.inside))
     if role is not None:
-        asked.extend(Requirement("training", role.source, (topic,)) for topic in role.trainings)
+        asked += [Requirement("training", role.source, (one,), word=one in by_word) for one in role.trainings]
         if role.any_of:
             asked.append(Requirement("qualification", role.source, role.any_of))
         if role.pledge:
             asked.append(Requirement("pledge", role.source))
         if role.insurance:
             asked.append(Requirement("insurance", role.source))
+        if role.record_check:
+            asked.append(Requirement("record_check", role.source))
     if site is not None:
         asked.append(Requirement("training", site.source, (), site.levels, site.passed))
     return asked
@@ -163,16 +236,23 @@ def _flaw(one: Requirement, facts: Facts, day: str) -> str | None:
     match one.need:
         case "active":
             return None if facts.active else "inactive"
+        case "contact":
+            return None if facts.contactable else "matching_consent"
         case "adult":
+            if not facts.age_known:
+                return "age_unknown"
             return "minor_barred" if facts.minor else None
         case "pledge":
             return None if facts.pledged else "pledge_missing"
         case "qualification":
             return _qualification(one, facts.held, day)
         case "training":
-            return _training(one, facts.trained, day)
+            return None if one.word and facts.word else _training(one, facts.trained, day)
         case "insurance":
             return None if any(covers(first, last, day) for first, last in facts.covers) else "insurance_missing"
+        case "record_check":
+            # One word whatever the reason: what was found is nobody's business but those who enter it.
+            return None if any(covers(first, last, day) for first, last in facts.cleared) else "record_check_missing"
         case "place":
             return None if facts.organisation_kind in one.any_of else "place_not_medical"
     raise ValueError(one.need)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from contracts.codes import ProblemCategory, ProblemCode
+
 KINDS = {
     "book": "书籍",
     "e_resource": "电子资料",
@@ -16,7 +18,7 @@ ON_SHELVES = frozenset({"book", "e_resource", "video", "audio"})
 HANDED_ON = frozenset({"video", "audio"})
 """Kinds that are handed on as material, each time written down."""
 
-PROBLEM_GROUPS = {"developmental": "发展性", "adaptive": "适应性", "disorder": "障碍性"}
+PROBLEM_GROUPS = {category.value: category.label for category in ProblemCategory}
 
 
 @dataclass(frozen=True)
@@ -27,47 +29,7 @@ class Problem:
     group: str
 
 
-PROBLEMS = {
-    "study_pressure": Problem("学业压力", "developmental"),
-    "exam_anxiety": Problem("考试焦虑", "developmental"),
-    "adolescence": Problem("青少年心理发育（青春期）", "developmental"),
-    "life_planning": Problem("生涯规划", "developmental"),
-    "life_education": Problem("生命教育", "developmental"),
-    "self_confidence": Problem("自信与自身角色认知", "developmental"),
-    "romance": Problem("恋爱情感", "developmental"),
-    "parenting": Problem("亲子关系与子女教育", "developmental"),
-    "marriage": Problem("婚姻与夫妻关系", "developmental"),
-    "ageing": Problem("老年心理健康", "developmental"),
-    "mental_health_awareness": Problem("心理健康知识与意识", "developmental"),
-    "interpersonal": Problem("人际交往", "adaptive"),
-    "work_adaptation": Problem("工作环境适应", "adaptive"),
-    "work_family_conflict": Problem("单位与家庭角色冲突", "adaptive"),
-    "stress": Problem("压力管理", "adaptive"),
-    "emotion": Problem("情绪管理", "adaptive"),
-    "new_students": Problem("新生适应", "adaptive"),
-    "left_behind": Problem("留守与困境儿童", "adaptive"),
-    "bullying": Problem("校园欺凌", "adaptive"),
-    "family_communication": Problem("家庭沟通障碍", "adaptive"),
-    "divorce": Problem("离婚与再婚适应", "adaptive"),
-    "perinatal": Problem("孕产期情绪", "adaptive"),
-    "loneliness": Problem("老年人孤独（空巢、孤寡、失独）", "adaptive"),
-    "disability": Problem("残疾适应", "adaptive"),
-    "chronic_illness": Problem("慢性病适应", "adaptive"),
-    "emergency": Problem("突发事件应激", "adaptive"),
-    "grief": Problem("哀伤", "adaptive"),
-    "reintegration": Problem("回归社会（矫正、刑满释放、戒毒）", "adaptive"),
-    "stigma": Problem("偏见与歧视", "adaptive"),
-    "insomnia": Problem("失眠与睡眠质量", "disorder"),
-    "anxiety": Problem("焦虑", "disorder"),
-    "depression": Problem("抑郁", "disorder"),
-    "ptsd": Problem("创伤后应激障碍", "disorder"),
-    "autism": Problem("孤独症", "disorder"),
-    "dementia": Problem("老年痴呆与认知功能退化", "disorder"),
-    "self_harm": Problem("自伤与自杀", "disorder"),
-    "aggression": Problem("攻击行为", "disorder"),
-    "psychosis": Problem("精神病性症状", "disorder"),
-    "substance_use": Problem("药物成瘾", "disorder"),
-}
+PROBLEMS = {code.value: Problem(code.label, code.group.value) for code in ProblemCode}
 
 AUDIENCES = {
     "public": "社会公众",

@@ -50,6 +50,8 @@ TYPES: dict[str, Kind] = {
     "scenic_station": Kind("景区志愿服务站", "public"),
     "community_volunteer_centre": Kind("社区志愿服务中心", "public"),
     "university_volunteer_centre": Kind("高校志愿服务中心", "public"),
+    "governance_centre": Kind("综治中心", "public"),
+    "community_service_centre": Kind("城乡社区综合服务中心", "public"),
     "activity_venue": Kind("活动阵地", "venue"),
 }
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -108,10 +108,32 @@ class Receipt:
     name: str
     day: date
     people: int = 0
+    at: datetime | None = None
+
+
+def latest(receipts: Iterable[Receipt]) -> list[Receipt]:
+    """The last form of each division and name: who hands in again hands in whole.
+
+    The sheets of one file came at one moment and are one form.
+    """
+    found: dict[tuple[str, str], Receipt] = {}
+    for one in sorted(receipts, key=lambda receipt: (receipt.day, receipt.at or _NO_MOMENT)):
+        key = one.division, _plain(one.name)
+        last = found.get(key)
+        more = last.people if last is not None and last.at is not None and last.at == one.at else 0
+        found[key] = replace(one, people=one.people + more)
+    return list(found.values())
+
+
+_NO_MOMENT = datetime.min.replace(tzinfo=UTC)
+
+
+def _plain(name: str) -> str:
+    return "".join(name.split())
 
 
 def _same_name(one: str, other: str) -> bool:
-    return "".join(one.split()) == "".join(other.split())
+    return _plain(one) == _plain(other)
 
 
 def belongs(receipt: Receipt, unit: Unit, expected: Sequence[Unit]) -> bool:

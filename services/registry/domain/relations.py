@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from services.registry.domain.activity_plans_policy import SIGNS_OFF, ActivityPlansPolicy
+
 DEPARTMENTS = {
     "civil_affairs": "民政",
     "health": "卫生健康",
@@ -24,6 +26,7 @@ DEPARTMENTS = {
     "disabled_federation": "残联",
     "red_cross": "红十字会",
     "science_association": "科协",
+    "party_mass": "党群",
     "other": "其他",
 }
 
@@ -34,12 +37,6 @@ KINDS = {
     "supervision": "督导评价",
     "cooperation": "协作配合",
 }
-SUPERVISORS = {
-    "college_psychology_teacher": "高校心理教师",
-    "cdc_mental_health_section": "疾控中心精神卫生科",
-}
-"""Who answers for form and content of volunteer activities: in a college its own teacher, in primary units the CDC."""
-
 RESOURCES = {
     "venue": "阵地",
     "team": "队伍",
@@ -61,33 +58,49 @@ class Flaw:
 
 
 def flaw_in_relation(
-    told: Mapping[str, Any], guide: Mapping[str, Any], guided: Mapping[str, Any] | None
+    told: Mapping[str, Any],
+    guide: Mapping[str, Any],
+    guided: Mapping[str, Any] | None,
+    policy: ActivityPlansPolicy,
 ) -> Flaw | None:
-    """What does not fit: one guides one organisation or all of a kind in a division, and never itself.
+    """What does not fit: one guides one organisation or station, or all of a kind in a division, and never itself.
 
-    Only a supervisor of one's own unit has the same organisation on both sides.
+    Only a supervisor of one's own unit has the same organisation on both sides. Who supervises whom is policy.
     """
-    if (told["guided_id"] is None) == (told["guided_kind"] is None):
-        return Flaw("one_of_two", "须填一个机构，或一类机构，二者选一", "guided_id")
-    own = told["supervisor"] == "college_psychology_teacher"
-    if told["supervisor"] is not None and told["kind"] != "content_supervision":
-        return Flaw("misplaced", "只有服务内容指导才填由谁指导", "supervisor")
-    if told["kind"] == "content_supervision" and told["supervisor"] is None:
+    if sum(told[name] is not None for name in ("guided_id", "guided_kind", "place_id")) != 1:
+        return Flaw("one_of_three", "须填一个机构、一个站点，或一类机构，三者选一", "guided_id")
+    if told["place_id"] is not None and told["supervisor"] is not None:
+        return Flaw("misplaced", "对站点的指导不填由谁指导", "supervisor")
+    role = policy.supervisor(told["supervisor"])
+    if told["supervisor"] is not None and role is None:
+        return Flaw("unknown_code", f"须为 {'、'.join(one.code for one in policy.supervisors)} 之一", "supervisor")
+    if role is not None and role.kind != told["kind"]:
+        return Flaw("misplaced", f"{role.label}的职责是{KINDS[role.kind]}", "supervisor")
+    if told["kind"] == SIGNS_OFF and role is None:
         return Flaw("missing", "服务内容指导须填由谁指导", "supervisor")
-    if own and (told["guided_id"] != guide["_id"] or guide["kind"] not in ("university", "school")):
-        return Flaw("own_unit", "高校心理教师只负责本校的活动", "guided_id")
+    own = role is not None and role.own_unit
+    if own and told["guided_id"] != guide["_id"]:
+        return Flaw("own_unit", "只负责本单位的活动", "guided_id")
     if told["guided_id"] == guide["_id"] and not own:
         return Flaw("itself", "不能指导自己", "guided_id")
-    if told["supervisor"] == "cdc_mental_health_section":
+    if role is not None:
+        if role.guide_kinds and guide["kind"] not in role.guide_kinds:
+            return Flaw("wrong_guide", f"这个机构不能是{role.label}", "guide_id")
         kind = guided["kind"] if guided is not None else told["guided_kind"]
-        if kind not in ("primary_care", "hospital"):
-            return Flaw("not_primary", "疾控中心精神卫生科负责基层医疗机构的活动", "guided_id")
+        if role.guided_kinds and kind not in role.guided_kinds:
+            return Flaw("not_guided", f"{role.label}不负责这类机构", "guided_id")
     return None
 
 
 def holds_on(since: str, until: str | None, day: str) -> bool:
     """Whether a stretch of whole days, `until` included, holds a day; all are ISO days."""
     return since <= day and (until is None or day <= until)
+
+
+def lasts_longer(told: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Whether a stretch of whole days ends later than it did, or never any more; what has no `until` is one day."""
+    until, last = told.get("until"), before.get("until")
+    return last is not None and (until is None or until > last)
 
 
 def guides_of(organisation: Mapping[str, Any], relations: list[dict[str, Any]], day: str) -> list[dict[str, Any]]:

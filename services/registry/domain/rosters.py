@@ -18,6 +18,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "centre": "服务中心（站、室）",
     }
 )
+LINE_12356 = "line-12356"
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 
@@ -127,11 +128,12 @@ def hours_by_week(turns: Iterable[Turn], zone: tzinfo) -> dict[date, timedelta]:
 def quiet_broken(turn: Turn, quiet_from: int, quiet_to: int, zone: tzinfo) -> bool:
     """Whether a turn touches the daily quiet hours: minutes after local midnight, `quiet_to` excluded.
 
-    From 22:00 to 07:00 is over midnight. The same minute twice is no quiet hour at all.
+    From 22:00 to 07:00 is over midnight, from 00:00 to 24:00 (1440) the whole day. The same minute twice is no quiet
+    hour at all.
     """
     if quiet_from == quiet_to:
         return False
-    length = timedelta(minutes=(quiet_to - quiet_from) % (24 * 60))
+    length = timedelta(minutes=(quiet_to - quiet_from) % (24 * 60) or 24 * 60)
     for day, _ in days_of(turn.starts_at - DAY, turn.ends_at, zone):
         begin = _midnight(day, zone) + timedelta(minutes=quiet_from)
         if begin < turn.ends_at and turn.starts_at < begin + length:

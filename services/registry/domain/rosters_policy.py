@@ -10,10 +10,12 @@ from services.registry.domain.versions import PolicyPart, Source, Versioned
 
 
 class LinePolicy(PolicyPart):
-    """Hours that a line is covered on each local day, seats of a 12356 line, and how far ahead gaps are listed."""
+    """Hours that a line is covered on each local day, hours and seats of any 12356 line, and how far ahead gaps go."""
 
     hours_a_day: Annotated[int, Field(ge=18, le=24)]
     hours_a_day_source: Source
+    hours_12356: Annotated[int, Field(ge=18, le=24)]
+    hours_12356_source: Source
     seats_12356: Annotated[int, Field(ge=2, le=1000)]
     seats_12356_source: Source
     days_ahead: Annotated[int, Field(ge=1, le=366)]

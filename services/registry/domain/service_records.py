@@ -39,12 +39,15 @@ class State(StrEnum):
     """Whether a record counts."""
 
     counted = "counted"
+    double = "double"
     corrected = "corrected"
     withdrawn = "withdrawn"
 
 
 NEXT: dict[State, frozenset[State]] = {
-    State.counted: frozenset({State.corrected, State.withdrawn}),
+    State.counted: frozenset({State.corrected, State.withdrawn, State.double}),
+    # The same hours stand under another entry of the same person; they count again once the two are parted.
+    State.double: frozenset({State.counted, State.withdrawn}),
     State.corrected: frozenset(),
     State.withdrawn: frozenset(),
 }

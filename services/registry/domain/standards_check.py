@@ -191,7 +191,7 @@ def _staff(clause: StaffClause, site: Site) -> Found:
     certified = sum(one["certificate"] is True for one in right)
     perhaps = sum(one["certificate"] is None for one in right)
     if certified < clause.at_least <= certified + perhaps:
-        return Found(Outcome.missing, f"{certified} 人持证，{perhaps} 人是否持证尚未记录", ("staff",))
+        return Found(Outcome.missing, f"{certified} 人持证，{perhaps} 人是否持证尚未核验", ("staff",))
     return _enough(certified, clause.at_least)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 from services.registry.domain.relations import Flaw, holds_on
@@ -126,6 +127,20 @@ def flaw_in_member(term: Mapping[str, Any], team: Mapping[str, Any]) -> Flaw | N
 def on_day(terms: Iterable[Mapping[str, Any]], day: str) -> list[Mapping[str, Any]]:
     """The terms that hold on a day."""
     return [term for term in terms if holds_on(term["since"], term["until"], day)]
+
+
+def ended_term(term: dict[str, Any], today: date) -> dict[str, Any] | None:
+    """A term that ends today, with its last day; None for one that would begin later, and one that is over as it is."""
+    if term["until"] is not None and term["until"] < today.isoformat():
+        return term
+    if term["since"] > today.isoformat():
+        return None
+    return {**term, "until": last_day(term, today)}
+
+
+def last_day(stretch: Mapping[str, Any], today: date) -> str:
+    """The last day of what ends today: yesterday, or its first day where it had not begun before."""
+    return str(max(stretch["since"], (today - timedelta(days=1)).isoformat()))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from contracts.codes import ProblemCategory
 from services.registry.domain.relations import CHECK_INS, DEPARTMENTS, RESOURCES
 
 
@@ -100,7 +101,7 @@ MEMBER_ROLES: Mapping[str, Role] = MappingProxyType(
         "parent": Role("家长", ring="member"),
     }
 )
-PROBLEMS = {"developmental": "发展性", "adaptive": "适应性", "disorder": "障碍性"}
+PROBLEMS = {category.value: category.label for category in ProblemCategory}
 LOANS = {"sunk": "力量下沉", "lateral": "同级支援"}
 PARTY_BUILDING = {"branch": "建有党组织", "led": "党建引领", "none": "无"}
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
 
 class State(StrEnum):
@@ -116,6 +117,16 @@ class Effect:
     before: float | None
     after: float | None
     change: float | None
+
+
+def each_session_once(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What one person attended, a session under two entries once: as passed, where it is passed under one of them."""
+    found: dict[Any, dict[str, Any]] = {}
+    for row in rows:
+        known = found.get(row["session_id"])
+        if known is None or (row["passed"], row["minutes"]) > (known["passed"], known["minutes"]):
+            found[row["session_id"]] = row
+    return list(found.values())
 
 
 def effect(pairs: Sequence[tuple[int, int]], few: int) -> Effect:

@@ -41,6 +41,33 @@ class Site(PolicyPart):
     source: Source
 
 
+class Item(PolicyPart):
+    """A topic as a syllabus words it."""
+
+    topic: str
+    text: Annotated[str, Field(min_length=2, max_length=120)]
+
+
+class Syllabus(PolicyPart):
+    """What a training teaches, topic by topic in its order; a course that follows it has every topic."""
+
+    code: Code
+    label: Annotated[str, Field(min_length=2, max_length=64)]
+    items: Annotated[tuple[Item, ...], Field(min_length=1)]
+    source: Source
+
+    @model_validator(mode="after")
+    def known(self) -> Syllabus:
+        topics = self.topics
+        if set(topics) - TOPICS.keys() or len(set(topics)) < len(topics):
+            raise ValueError(f"{self.code}: a topic that is not known, or is there twice")
+        return self
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return tuple(one.topic for one in self.items)
+
+
 class Measure(PolicyPart):
     """Means over fewer people than this are not told."""
 
@@ -52,6 +79,10 @@ class TrainingsPolicy(Versioned):
     measure: Measure
     coverage: tuple[Coverage, ...]
     sites: tuple[Site, ...]
+    syllabi: tuple[Syllabus, ...] = ()
+
+    def syllabus(self, code: str) -> Syllabus | None:
+        return next((one for one in self.syllabi if one.code == code), None)
 
     def site(self, care_level: str | None) -> Site | None:
         """The rule for a level; `other` is the rule of every care point that is not named by the nation."""

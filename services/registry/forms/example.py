@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import date
 
 from services.registry.domain.people import OTHER_QUALIFICATION, OTHER_TYPE, Registration
@@ -19,14 +20,19 @@ def example_workbook(
     unit: str = "示例社区卫生服务中心",
     place: str = "示例区",
     layout: Layout = ANNEX_1,
+    trained: bool = False,
 ) -> bytes:
     """A form of so many made-up people; the same seed gives the same ones.
 
-    Every second one of 附件1 is a counsellor, therapist or medical worker, so that a rota can be made of them.
+    Every second one of 附件1 is a counsellor, therapist or medical worker, so that a rota can be made of them. With
+    `trained` all of them were trained, so that all of them may be put on it.
     """
     dice = random.Random(seed)  # noqa: S311 - made-up data
     make = _talent if layout is ANNEX_4 else _volunteer
     made_up = [make(number, dice) for number in range(1, people + 1)]
+    if trained:
+        told = "2023年5月 示例心理援助培训"
+        made_up = [replace(one, trained="yes", training=one.training or told) for one in made_up]
     submission = Submission(layout.form, unit, "示例填表人", "000-0000-0000", MADE_UP_DAY)
     return write_form(made_up, submission, place, layout)
 

@@ -74,6 +74,7 @@ async def _take_organisations(tx: Tx, rows: Sequence[tuple[int, dict[str, str]]]
             (receiving.add if organisation.receives_referrals else receiving.discard)(organisation.key)
         else:
             mistakes.append(Mistake("repeated", "同一区县内已有同名机构，请只留一行", number, "name"))
+        mistakes += await _flaws_of_known(tx, number, organisation, before.get(organisation.key), inside)
     for number, organisation, _ in told:
         backup = backups.get(organisation.key)
         if backup is not None and (backup == organisation.key or backup not in receiving):
@@ -88,10 +89,25 @@ async def _take_organisations(tx: Tx, rows: Sequence[tuple[int, dict[str, str]]]
         whole = replace(organisation, backup_id=idents[backup] if backup else None)
         if found is not None:
             whole = replace(whole, active=found["active"])
-        _, wrote = commands.write_organisation(tx, whole, found, idents[organisation.key])
+        _, wrote = await commands.write_organisation(tx, whole, found, idents[organisation.key])
         new += found is None
         changed += wrote and found is not None
     return Report(len(told), new, changed, len(told) - new - changed)
+
+
+async def _flaws_of_known(
+    tx: Tx, number: int, told: Organisation, before: Document | None, inside: str
+) -> list[Mistake]:
+    """What a file may not make of an organisation that is there: another division's stays as that one has it."""
+    if before is None:
+        return []
+    if not before["division"].startswith(inside):
+        detail = "本区县另一区划已登记同名机构，请由该区划的管理员修改，或换一个名称"
+        return [Mistake("registered_elsewhere", detail, number, "name")]
+    known = replace(told, active=before["active"])
+    if (flaw := await commands.flaw_in_change(tx, known, before)) is not None:
+        return [Mistake(flaw.reason, flaw.detail, number, flaw.field)]
+    return []
 
 
 def _organisation_flaws(

@@ -23,6 +23,7 @@ from chassis.db import Database
 from chassis.errors import NotFound, Refused
 from chassis.tx import Document, Tx
 from services.registry import commands, store
+from services.registry.commands.facts import read_papers
 from services.registry.domain.mistakes import Mistake, Mistaken
 from services.registry.domain.people import AGES, Registration, merged
 from services.registry.domain.people_dates import born, settled
@@ -193,8 +194,15 @@ async def _check_portion(
             given_on = date.fromisoformat(known_on) if known_on else None
             person, _ = settled(person, entry.given_on, known, given_on)
             new += found is None
-            changed += found is not None and commands.volunteer_differs(keys, person, order.division, found)
+            changed += found is not None and commands.volunteer_differs(keys, person, _lives_in(order, found), found)
     return mistakes, new, changed
+
+
+def _lives_in(order: _Order, found: Document | None) -> str:
+    """Where a person is registered: a form of a district takes nobody away from the street that knows the person."""
+    if found is not None and found["division"].startswith(order.division):
+        return str(found["division"])
+    return order.division
 
 
 async def _onto(tx: Tx, keys: Keys, entry: Entry, identity: str, found: Document | None) -> Registration:
@@ -299,6 +307,7 @@ async def _write(tx: Tx, keys: Keys, people: Sequence[Entry], form: Form, order:
     fresh = [new_id() for _ in people]
     await keys.persons.load(tx, [*(row["_id"] for row in before.values()), *fresh])
     await tx.load("volunteers", fresh)
+    await read_papers(tx, [row["_id"] for row in before.values()])
     units = {submission.sheet: submission.unit for submission in form.submissions}
     new = changed = waiting = 0
     current = {row["_id"]: row for row in before.values()}
@@ -306,9 +315,10 @@ async def _write(tx: Tx, keys: Keys, people: Sequence[Entry], form: Form, order:
         stood = before.get(identity)
         found = current[stood["_id"]] if stood else None
         person = await _onto(tx, keys, entry, identity, found)
-        state = {"ident": ident} | ({"unit": units[entry.sheet]} if entry.sheet in units else {})
+        state = {"ident": ident, "by_office": entry.person}
+        state |= {"unit": units[entry.sheet]} if entry.sheet in units else {}
         document, wrote = await commands.write_volunteer(
-            tx, keys, person, order.division, entry.given_on, found, **state
+            tx, keys, person, _lives_in(order, found), entry.given_on, found, **state
         )
         current[document["_id"]] = document
         new += found is None

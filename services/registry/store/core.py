@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from chassis.db import Database, index
 from chassis.sealing import KEYS
 from chassis.tx import Document, Tx
+from services.registry.domain.duty import LONGEST
 
 COLLECTIONS = {
     "divisions": [index("parent")],
     "organisations": [index("key", unique=True), index("division")],
     "rosters": [index("division")],
-    "duties": [index("volunteer_id", "starts_at"), index("roster", "starts_at")],
+    "duties": [index("volunteer_id", "starts_at"), index("roster", "starts_at", "_id")],
     KEYS: [],
 }
 
@@ -129,8 +130,25 @@ async def duties_of(
 
 async def turns_on(database: Database, name: str, start: datetime, end: datetime) -> list[Document]:
     """The turns on a roster that touch [start, end)."""
-    query = {"roster": name, "active": True, "starts_at": {"$lt": end}, "ends_at": {"$gt": start}}
-    return await database.find("duties", query, sort=[("starts_at", 1)])
+    return await database.find("duties", _touching(name, start, end), sort=[("starts_at", 1)])
+
+
+async def turns_page(
+    database: Database, name: str, start: datetime, end: datetime, after: uuid.UUID | None, limit: int
+) -> list[Document]:
+    """A page of them in the order of their beginnings; equal ones in the order of their ids."""
+    clauses = [_touching(name, start, end)]
+    last = await database.get("duties", after) if after else None
+    if last is not None:
+        later: Document = {"starts_at": {"$gt": last["starts_at"]}}
+        clauses.append({"$or": [later, {"starts_at": last["starts_at"], "_id": {"$gt": after}}]})
+    return await database.find("duties", {"$and": clauses}, sort=[("starts_at", 1), ("_id", 1)], limit=limit)
+
+
+def _touching(name: str, start: datetime, end: datetime) -> Document:
+    # No turn is longer, so none that began earlier touches the stretch: the index need not be read from the beginning.
+    begun = {"$gt": start - LONGEST - timedelta(milliseconds=1), "$lt": end}
+    return {"roster": name, "active": True, "starts_at": begun, "ends_at": {"$gt": start}}
 
 
 # Pages

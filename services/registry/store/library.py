@@ -5,9 +5,9 @@
 `library_copies`: `_id`, `revision`, `item_id`, `division`, `shelf`, `state` (never `overdue`, which the day decides),
 `loan_id` and `due_on` (a day in ISO form) while it is out.
 `library_loans`: `_id`, `copy_id`, `item_id`, `division`, `borrower` (`person_id` or `pseudonym`; None once the copy is
-back: what somebody read is nobody's business any more), `digest` of what was told, `lent_on`, `due_on`, `ended_on`,
-`outcome`, `log`.
-`library_guides`: `_id`, `revision`, what `api.library_forms.GuideIn` tells, `state`, `guide_id`, `log`.
+back: what somebody read is nobody's business any more), `digest` of what was told (None then too), `lent_on`, `due_on`,
+`ended_on`, `outcome`, `log`.
+`library_guides`: `_id`, `revision`, what `api.library_forms.GuideIn` tells, `state`, `guide_id`, `asked_by`, `log`.
 `library_handed_on`: `_id`, what `api.library_forms.HandedOnIn` tells, `by`, `at`; never changed.
 `library_use`: counters `opened`, `lent`, `handed_on` by `_id` = item:month:division.
 `library_use_divisions`: the same by month:division:kind.
@@ -40,13 +40,13 @@ COLLECTIONS = {
         index("borrower.person_id", sparse=True),
         index("borrower.pseudonym", "division", sparse=True),
     ],
-    "library_guides": [index("division", "state")],
+    "library_guides": [index("division", "state"), index("asked_by")],
     "library_handed_on": [index("item_id"), index("division")],
     "library_use": [],
     "library_use_divisions": [],
 }
 MANY = 10_000
-"""More rows of counts than this are not read at once."""
+"""More rows of counts than this are not told at once: whoever asks is told so."""
 
 
 async def item(tx: Tx, ident: uuid.UUID) -> Document | None:
@@ -135,15 +135,15 @@ def shared_with(division: str) -> Document:
 
 
 async def use_of(database: Database, item_id: uuid.UUID) -> list[Document]:
-    """The counts of a resource, by month and division."""
+    """The counts of a resource, by month and division, one row more than `MANY` at most."""
     query = {"_id": {"$gte": f"{item_id}:", "$lt": f"{item_id};"}}
-    return await database.find("library_use", query, sort=[("_id", 1)], limit=MANY)
+    return await database.find("library_use", query, sort=[("_id", 1)], limit=MANY + 1)
 
 
 async def use_in(database: Database, month: str, division: str) -> list[Document]:
-    """The counts of a month within a division, by division and kind."""
+    """The counts of a month within a division, by division and kind, one row more than `MANY` at most."""
     query: dict[str, Any] = {"_id": {"$gte": f"{month}:{division}", "$lt": f"{month}:{division};"}}
-    return await database.find("library_use_divisions", query, sort=[("_id", 1)], limit=MANY)
+    return await database.find("library_use_divisions", query, sort=[("_id", 1)], limit=MANY + 1)
 
 
 def count_use(tx: Tx, item: Document, month: str, division: str, what: str) -> None:

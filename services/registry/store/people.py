@@ -2,10 +2,16 @@
 
 `volunteers`: one document a person, whatever the roles. In clear: `roles`, codes, `age` with `age_given_on`,
 `birth_year`, `minor_until`, `active` (on duty lists and in counts), `wanted` (as asked) and `waits_for` (why not
-active), `pledge` (version and day), `consents` by purpose, `merged_into`; by keyed hash `identity`, `phone_key`,
-`name_key`, `employer_key`; all else in `sealed`, under the person's own key. What was erased keeps its id and its
-division. `submissions`: who handed a form in. `imports`: how far a large file was taken. `merges`: two entries that
-became one, with both as they were (`stayed`, `went`), to part them again.
+active), `unchecked` (claims that no office stands behind), `pledge` (version and day), `consents` by purpose,
+`merged_into`; by keyed hash `identity`, `phone_key`, `name_key`, `employer_key`; all else in `sealed`, under the
+person's own key. What was erased keeps its id and its division. `submissions`: who handed a form in. `imports`: how
+far a large file was taken. `merges`: two entries that became one, with both as they were (`stayed`, `went`) and what
+the merge made of the state (`made`), to part them again.
+
+`merged_into` always names the entry that stands for the person, never one that went into another itself: a merge takes
+along what had been merged before, and what a split gives back is read in `merges`. `lent` is the identity of an entry
+that gave its name and number to the one that stands for it, `told_consents` the revisions told of consents that went
+back to an entry.
 """
 
 from __future__ import annotations
@@ -26,6 +32,8 @@ COLLECTIONS: dict[str, list[Any]] = {
         index("name_key", "birth_year", sparse=True),
         index("merged_into", sparse=True),
         index("tags", "division", sparse=True),
+        index("division", "_id", partialFilterExpression={"waits_for.0": {"$exists": True}}, name="waiting"),
+        index("minor_until", partialFilterExpression={"minor_until": {"$type": "string"}}, name="of_age"),
     ],
     "submissions": [index("division")],
     "imports": [index("division")],
@@ -46,6 +54,7 @@ LATER: Document = {
     "merged_into": None,
     "distinct_from": [],
     "waits_for": [],
+    "unchecked": [],
     "minor_until": None,
     "phone_key": "",
     "name_key": "",
@@ -104,6 +113,12 @@ async def active_volunteers(database: Database, division: str, limit: int) -> li
     return await database.find("volunteers", query, sort=[("_id", 1)], limit=limit)
 
 
+async def of_age(tx: Tx, day: str, limit: int) -> list[uuid.UUID]:
+    """Those who are kept as minors and are none any more on an ISO day, the merged and the erased left out."""
+    query = {"minor_until": {"$type": "string", "$lte": day}, **OWN}
+    return [row["_id"] for row in await tx.find("volunteers", query, sort=[("_id", 1)], limit=limit)]
+
+
 async def with_traits(tx: Tx, traits: Document, division: str, limit: int) -> list[Document]:
     """Those of a division who have all of these hashes."""
     return await tx.find("volunteers", {**within(division), **OWN, **traits}, sort=[("_id", 1)], limit=limit)
@@ -111,6 +126,35 @@ async def with_traits(tx: Tx, traits: Document, division: str, limit: int) -> li
 
 async def merged_into(tx: Tx, ident: uuid.UUID) -> list[Document]:
     return await tx.find("volunteers", {"merged_into": ident, "erased": False})
+
+
+async def entries_of(tx: Tx, ident: uuid.UUID) -> list[uuid.UUID]:
+    """All ids under which the person of an entry is or was registered; first that of the one that stands for it."""
+    known = await volunteer(tx, ident)
+    if known is None:
+        return [ident]
+    first = (await survivor(tx, known))["_id"]
+    return [first, *(row["_id"] for row in await tx.find("volunteers", {"merged_into": first}, sort=[("_id", 1)]))]
+
+
+async def entries_of_subject(tx: Tx, subject: str) -> list[uuid.UUID]:
+    """The same for who signed in with `subject`; none where that is no person of the register."""
+    try:
+        ident = uuid.UUID(subject)
+    except ValueError:
+        return []
+    return await entries_of(tx, ident) if await volunteer(tx, ident) is not None else []
+
+
+async def same_id(tx: Tx, told: uuid.UUID, before: uuid.UUID | None = None) -> uuid.UUID:
+    """The id to write for a person who is told: the one before where that is the same person, whichever was told."""
+    entries = await entries_of(tx, told)
+    return before if before is not None and before in entries else entries[0]
+
+
+async def is_person(tx: Tx, subject: str, ident: uuid.UUID) -> bool:
+    """Whether who signed in with `subject` is the person of an entry, under whichever of the person's ids."""
+    return subject in map(str, await entries_of(tx, ident))
 
 
 # Imports
@@ -140,6 +184,17 @@ async def merge_that_took(tx: Tx, gone: uuid.UUID) -> Document | None:
     """The merge in force by which an entry went into another."""
     found = await tx.find("merges", {"gone_id": gone, "undone": False}, limit=1)
     return found[0] if found else None
+
+
+async def merged_below(tx: Tx, ident: uuid.UUID) -> list[Document]:
+    """The entries that went into this one by the merges in force, and what had gone into those."""
+    found: list[uuid.UUID] = []
+    above = [ident]
+    while above:
+        rows = await tx.find("merges", {"volunteer_id": {"$in": above}, "undone": False})
+        above = [row["gone_id"] for row in rows if row["gone_id"] not in found]
+        found += above
+    return [whole(row) for row in await people_of(tx, found)]
 
 
 async def near(tx: Tx, row: Document) -> list[Document]:

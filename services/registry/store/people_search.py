@@ -1,7 +1,8 @@
 """Who can help where and when: the one query of the search, and the indexes that it runs on.
 
 Each index ends with `division` and the id, in the order of the answer, so that a page is read and not sorted; only
-active people are in them.
+active people are in them. `pairs` (domain/people_search) leads where two things are asked at once: the documents read
+are then about as many as the people found, however many have one of the two.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ from typing import Any
 from chassis.db import Database, index
 from chassis.tx import Document
 from services.registry.domain.availability import Window, blocks
+from services.registry.domain.people import TALENT
+from services.registry.domain.people_search import pairs
 from services.registry.store.core import within
 from services.registry.store.people import whole
 from services.registry.store.rosters import busy_among
 
-_LED_BY = ("qualifications", "person_types", "languages", "skills", "free_blocks")
+_LED_BY = ("qualifications", "person_types", "languages", "skills", "free_blocks", "pairs")
 _ACTIVE: Document = {"partialFilterExpression": {"active": True}}
 INDEXES: list[Any] = [
     *(index(name, "division", "_id", **_ACTIVE) for name in _LED_BY),
     index("division", "_id", name="search_division", **_ACTIVE),
+    index("division", "_id", name="search_talent", partialFilterExpression={"active": True, "roles": TALENT}),
 ]
 COLLECTIONS = {"volunteers": INDEXES}
 ROUNDS = 20
@@ -49,22 +53,25 @@ Place = tuple[str, uuid.UUID]
 
 
 def query_of(asked: Asked, after: Place | None, descending: bool = False) -> Document:
-    """The query of one page."""
-    query: Document = {**within(asked.division), "active": True}
-    named = {
+    """The query of one page; who took the consent to being matched and contacted back is not found."""
+    query: Document = {**within(asked.division), "active": True, "consents.matching.state": {"$ne": "withdrawn"}}
+    listed = {
         "qualifications": asked.qualification,
         "person_types": asked.person_type,
-        "languages": asked.language,
         "skills": asked.skill,
-        "sex": asked.sex,
         "roles": asked.role,
     }
-    query |= {name: value for name, value in named.items() if value is not None}
+    wanted: Document = {name: [value] for name, value in listed.items() if value is not None}
     if asked.free is not None:
-        touched = blocks([asked.free])
-        query["free_blocks"] = touched[0] if len(touched) == 1 else {"$all": touched}
+        wanted["free_blocks"] = blocks([asked.free])
         bounds = {"day": asked.free.day, "start": {"$lte": asked.free.start}, "end": {"$gte": asked.free.end}}
         query["rota.windows"] = {"$elemMatch": bounds}
+    if together := pairs(wanted):
+        # Who has the pairs has what is in them. Saying that too would let the database choose a longer list.
+        query["pairs"] = _all_of(together)
+        wanted = {"roles": [asked.role]} if asked.role not in (None, TALENT) else {}
+    query |= {name: _all_of(values) for name, values in wanted.items()}
+    query |= {name: value for name, value in (("languages", asked.language), ("sex", asked.sex)) if value is not None}
     if after is not None:
         division, ident = after
         # The bound on the division is said beside the choice, so that the index is entered where the page begins.
@@ -73,6 +80,10 @@ def query_of(asked: Asked, after: Place | None, descending: bool = False) -> Doc
         step = "$lt" if descending else "$gt"
         query["$or"] = [{"division": {step: division}}, {"division": division, "_id": {step: ident}}]
     return query
+
+
+def _all_of(values: list[Any]) -> Any:
+    return values[0] if len(values) == 1 else {"$all": values}
 
 
 def _tighter(bounds: Document | None, sign: str, division: str) -> Document:

@@ -22,16 +22,18 @@ from services.registry.store.core import portions, within
 
 COLLECTIONS = {
     "places": [
-        index("division"),
+        index("division", "_id"),
         index("type", "division"),
         index("organisation_id"),
-        index("name"),
+        index("name", "_id"),
         index("parent_id", sparse=True),
+        index("host_place_id", sparse=True),
+        index("responsible", sparse=True),
         index("care_village", unique=True, sparse=True),
     ],
     "nominations": [index("place_id"), index("division")],
     "place_checks": [index("place_id")],
-    "street_leads": [],
+    "street_leads": [index("person_id")],
 }
 
 SORTS = ("id", "name", "division", "type")
@@ -52,6 +54,22 @@ async def care_point_of(tx: Tx, village: str) -> Document | None:
 async def open_children(tx: Tx, ident: uuid.UUID) -> list[Document]:
     """One place below this one that is not closed, if there is any."""
     return await tx.find("places", {"parent_id": ident, "status": {"$ne": "closed"}}, limit=1)
+
+
+async def children_of(tx: Tx, ident: uuid.UUID) -> list[Document]:
+    """The places below this one that are not closed."""
+    return await tx.find("places", {"parent_id": ident, "status": {"$ne": "closed"}}, sort=[("_id", 1)])
+
+
+async def rooms_in(tx: Tx, house: uuid.UUID) -> list[Document]:
+    """The rooms that are in a house and are not closed."""
+    return await tx.find("places", {"host_place_id": house, "status": {"$ne": "closed"}}, sort=[("_id", 1)])
+
+
+async def therapy_of(tx: Tx, organisation: uuid.UUID) -> list[Document]:
+    """One place of an organisation with psychotherapy that is not closed, if there is any."""
+    query = {"organisation_id": organisation, "functions": "therapy", "status": {"$ne": "closed"}}
+    return await tx.find("places", query, limit=1)
 
 
 async def places_page(
@@ -100,6 +118,16 @@ async def street_lead(tx: Tx, division: str) -> Document | None:
     return await tx.get("street_leads", division)
 
 
+async def in_charge_of(tx: Tx, people: Sequence[uuid.UUID]) -> list[Document]:
+    """The places that are not closed for which one of these is responsible."""
+    return await tx.find("places", {"responsible": {"$in": list(people)}, "status": {"$ne": "closed"}})
+
+
+async def leads_of(tx: Tx, people: Sequence[uuid.UUID]) -> list[Document]:
+    """The streets and towns that one of these leads."""
+    return await tx.find("street_leads", {"person_id": {"$in": list(people)}})
+
+
 async def working(tx: Tx, ident: uuid.UUID) -> Document | None:
     """The active person that a link is to, under the entry that doubles were merged into; None for who left."""
     found = await tx.get("volunteers", ident)
@@ -108,3 +136,9 @@ async def working(tx: Tx, ident: uuid.UUID) -> Document | None:
     if found is None or found["erased"] or not found["active"]:
         return None
     return found
+
+
+async def hosted_by(database: Database, house: uuid.UUID, division: str) -> list[Document]:
+    """The places of a division that are in a house and are not closed."""
+    query = {**within(division), "host_place_id": house, "status": {"$ne": "closed"}}
+    return await database.find("places", query, sort=[("_id", 1)], limit=MANY)

@@ -41,6 +41,11 @@ async def held_by(tx: Tx, people: Sequence[uuid.UUID]) -> list[Document]:
     return await tx.find("qualifications", query)
 
 
+async def papers_of(tx: Tx, people: Sequence[uuid.UUID]) -> list[Document]:
+    """The qualifications of these people, whatever became of them."""
+    return await tx.find("qualifications", {"person_id": {"$in": list(people)}})
+
+
 async def insurance(tx: Tx, ident: uuid.UUID) -> Document | None:
     return await tx.get("insurances", ident)
 

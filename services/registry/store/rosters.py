@@ -1,15 +1,16 @@
 """Turns, swaps, hand-over notes and calendar links: the queries.
 
 `duties` also holds `remarks` (wishes that a turn does not meet), `changed_at` and, for a turn that came by a swap,
-`swap_id`. `swaps`: `{_id, revision, state, division, roster, duty_id, from_id, to_id, return_duty_id, made, offered_at,
-changed_at}`. `hand_overs`: by the turn's id, `{revision, roster, division, volunteer_id, starts_at, sealed,
-written_at}`, sealed under the writer's key. `calendar_links`: by the person's id, `{secret (a hash), revision,
-made_at}`; the secret itself is kept nowhere.
+`swap_id`. `swaps`: `{_id, revision, state, division, roster, duty_id, from_id, to_id, return_duty_id, turns (as they
+were when they were offered), made, offered_at, changed_at}`. `hand_overs`: by the turn's id, `{revision, roster,
+division, volunteer_id, starts_at, sealed, written_at}`, sealed under the writer's key. `calendar_links`: by the
+person's id, `{secret (a hash), revision, made_at}`; the secret itself is kept nowhere.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,26 +32,35 @@ async def turns_between(tx: Tx, name: str, start: datetime, end: datetime) -> li
     return await tx.find("duties", {**query, "ends_at": {"$gt": start}})
 
 
-async def turn_after(tx: Tx, duty: Document) -> Document | None:
-    """The next turn on the same roster: the first that begins later and ends later, of whoever it is."""
-    query = {
-        "roster": duty["roster"],
-        "active": True,
-        "starts_at": {"$gt": duty["starts_at"]},
-        "ends_at": {"$gt": duty["ends_at"]},
-    }
-    found = await tx.find("duties", query, sort=[("starts_at", 1), ("_id", 1)], limit=1)
-    return found[0] if found else None
+async def turns_after(tx: Tx, duty: Document) -> list[Document]:
+    """Who may take over from a turn: the turns of its roster that go on over its end, and the first to begin after it.
+
+    The one that most likely takes over comes first: who is on duty soonest, and of those who began last.
+    """
+    name, end = duty["roster"], duty["ends_at"]
+    on = {"roster": name, "active": True}
+    found = await tx.find("duties", {**on, "starts_at": {"$gt": end - LONGEST, "$lt": end}, "ends_at": {"$gt": end}})
+    first = await tx.find("duties", {**on, "starts_at": {"$gte": end}}, sort=[("starts_at", 1)], limit=1)
+    if first:
+        found += await tx.find("duties", {**on, "starts_at": first[0]["starts_at"]}, sort=[("_id", 1)])
+    return sorted(found, key=lambda row: (max(row["starts_at"], end), end - row["starts_at"]))
 
 
-async def turns_at(tx: Tx, name: str, moment: datetime) -> list[Document]:
-    """The turns on a roster that begin at a moment."""
-    return await tx.find("duties", {"roster": name, "active": True, "starts_at": moment})
+async def on_duty_from(tx: Tx, moment: datetime, after: uuid.UUID | None, limit: int) -> list[uuid.UUID]:
+    """A portion of the people, in the order of their ids, who have turns that are not over at a moment."""
+    query: Document = {"active": True, "ends_at": {"$gt": moment}, "starts_at": {"$gt": moment - LONGEST}}
+    if after is not None:
+        query["volunteer_id"] = {"$gt": after}
+    found = await tx.find("duties", query, sort=[("volunteer_id", 1), ("starts_at", 1)], limit=limit)
+    return list(dict.fromkeys(row["volunteer_id"] for row in found))
 
 
-async def turns_for_calendar(tx: Tx, volunteer: uuid.UUID, start: datetime, end: datetime, most: int) -> list[Document]:
-    """A person's turns that begin in [start, end), withdrawn ones too; the nearest to the end where there are more."""
-    query = {"volunteer_id": volunteer, "starts_at": {"$gte": start, "$lt": end}}
+async def turns_for_calendar(
+    tx: Tx, volunteers: Sequence[uuid.UUID], start: datetime, end: datetime, most: int
+) -> list[Document]:
+    """A person's turns under any entry that begin in [start, end), withdrawn ones too; the nearest to the end where
+    there are more."""
+    query = {"volunteer_id": {"$in": list(volunteers)}, "starts_at": {"$gte": start, "$lt": end}}
     found = await tx.find("duties", query, sort=[("starts_at", -1), ("_id", -1)], limit=most)
     return found[::-1]
 

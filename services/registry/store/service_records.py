@@ -1,7 +1,8 @@
 """Records of service, calls that wait for hours, stars, honours, incentives and complaints: the queries.
 
 `service_records`: one document a record, never overwritten: `volunteer_id`, `organisation_id`, `division`, `kind`,
-`starts_at`, `ends_at`, `travel_minutes`, `minutes`, `state`, `corrects`, `corrected_by`, `assignment_id`, `rating`,
+`starts_at`, `ends_at`, `travel_minutes`, `minutes`, `state`, `corrects`, `corrected_by`, `double_of` (the record of
+another entry of the same person that has the same hours), `assignment_id`, `rating`,
 `recorded_by` (the named person's pseudonym), `sealed` (what was done, under the volunteer's key). `service_totals`: by
 volunteer, `minutes`, `records`, `ratings`, `rating_sum`, of what counts; each change of a person's records writes it,
 so that two at once cannot both be right. `service_assignments`: calls that were taken. `stars`: by volunteer and star.
@@ -53,8 +54,21 @@ async def counted_of(tx: Tx, volunteers: Sequence[uuid.UUID]) -> list[Document]:
     return await tx.find("service_records", query, sort=[("starts_at", 1)], limit=LONGEST_EXTRACT)
 
 
+async def standing_of(tx: Tx, volunteers: Sequence[uuid.UUID]) -> list[Document]:
+    """All records of a person that count, or would if the same hours did not stand under another entry; oldest
+    first."""
+    query = {"volunteer_id": {"$in": list(volunteers)}, "state": {"$in": ["counted", "double"]}}
+    return await tx.find("service_records", query, sort=[("recorded_at", 1), ("_id", 1)])
+
+
 async def total(tx: Tx, ident: uuid.UUID) -> Document:
-    return await tx.get("service_totals", ident) or {"_id": ident, **NO_TOTAL}
+    return {"_id": ident, **NO_TOTAL, **(await tx.get("service_totals", ident) or {})}
+
+
+def touch_totals(tx: Tx, volunteers: Sequence[uuid.UUID]) -> None:
+    """Meet whoever writes a record of these people down at the same moment: one of the two is run again."""
+    for ident in volunteers:
+        tx.increment("service_totals", ident, {"settled": 1})
 
 
 async def totals(tx: Tx, volunteers: Sequence[uuid.UUID]) -> dict[str, int]:
@@ -66,10 +80,6 @@ async def totals(tx: Tx, volunteers: Sequence[uuid.UUID]) -> dict[str, int]:
 
 async def assignment(tx: Tx, ident: uuid.UUID) -> Document | None:
     return await tx.get("service_assignments", ident)
-
-
-async def star(tx: Tx, volunteer: uuid.UUID, stars: int) -> Document | None:
-    return await tx.get("stars", f"{volunteer}:{stars}")
 
 
 async def stars_of(tx: Tx, volunteers: Sequence[uuid.UUID]) -> list[Document]:

@@ -8,8 +8,9 @@
 `team_guards`: the same for the tree of a province. `team_visits`: `_id`, `revision`, `team_id`, `organisation_id`,
 `division`, `person_id`, `day`, `state`, `log`. `campus_units`: `_id`, `revision`, `organisation_id`, `division`,
 `level`, `parent_id`, `name`, `representatives`, `person_id`, `active`.
-`providers`: `_id`, `revision`, what `api.providers.ProviderIn` tells without the identity number, `identity_key`
-(keyed hash, absent where none), `sealed` (under the person's own key), `status`, `status_log`.
+`providers`: `_id`, `revision`, what `api.providers.ProviderIn` tells without the identity number, `credit_key`
+and `identity_key` (a keyed hash), both of the county and there only until it is ended, `sealed` (under the person's
+own key), `status`, `status_log`.
 `agreements`: `_id`, `revision`, what `api.agreements.AgreementIn` tells, `partner_kind`, `state`, `signed_on`, `log`,
 and `open_key` while it is not closed. `relations`, `resources`, `check_ins`: `_id`, `revision`, what their forms tell.
 """
@@ -32,21 +33,29 @@ COLLECTIONS: dict[str, list[Any]] = {
         index("parent_id", sparse=True),
         index("organisation_id", sparse=True),
         index("members.person_id"),
+        index("members.role", "division"),
+        index("guiding_id", sparse=True),
         index("highest_of", unique=True, sparse=True),
     ],
     "team_guards": [],
     "loans": [index("subject_id"), index("division"), index("origin")],
     "loan_guards": [],
-    "team_visits": [index("team_id", "day"), index("division")],
+    "team_visits": [index("team_id", "day"), index("division"), index("organisation_id")],
     "campus_units": [index("organisation_id"), index("parent_id", sparse=True), index("division")],
     "providers": [
         index("division"),
-        index("credit_code", unique=True, sparse=True),
+        index("credit_key", unique=True, sparse=True),
         index("identity_key", unique=True, sparse=True),
         index("person_id", sparse=True),
+        index("licence_until", "_id", sparse=True),
     ],
-    "agreements": [index("division"), index("open_key", unique=True, sparse=True), index("partner_id")],
-    "relations": [index("guided_id", sparse=True), index("guide_id"), index("division")],
+    "agreements": [
+        index("division"),
+        index("open_key", unique=True, sparse=True),
+        index("partner_id"),
+        index("centre_id"),
+    ],
+    "relations": [index("guided_id", sparse=True), index("guide_id"), index("person_id"), index("division")],
     "resources": [index("division"), index("department", "division"), index("name")],
     "check_ins": [index("division"), index("organisation_id")],
 }
@@ -109,6 +118,18 @@ async def campus_units_of(database: Database, organisation: uuid.UUID) -> list[D
     return await database.find("campus_units", query, sort=[("_id", 1)], limit=MANY + 1)
 
 
+async def papers_of_organisation(tx: Tx, ident: uuid.UUID) -> list[tuple[str, Document]]:
+    """What lies in the division of an organisation: its campus, visits to it and its agreements, with their names."""
+    found: list[tuple[str, Document]] = []
+    for collection, field in (
+        ("campus_units", "organisation_id"),
+        ("team_visits", "organisation_id"),
+        ("agreements", "centre_id"),
+    ):
+        found += [(collection, row) for row in await tx.find(collection, {field: ident})]
+    return found
+
+
 async def campus_units_below(tx: Tx, ident: uuid.UUID) -> list[Document]:
     return await tx.find("campus_units", {"parent_id": ident, "active": True}, limit=1)
 
@@ -124,6 +145,16 @@ async def keepers(database: Database, division: str, role: str) -> list[Document
     return await database.find("teams", query, sort=[("_id", 1)], limit=MANY)
 
 
+async def with_members(tx: Tx, people: Sequence[uuid.UUID]) -> list[Document]:
+    """The teams that are not dissolved in which one of these has or had a term."""
+    return await tx.find("teams", {"members.person_id": {"$in": list(people)}, "status": {"$ne": "dissolved"}})
+
+
+async def other_provider(tx: Tx, key: str, value: str, ident: uuid.UUID) -> list[Document]:
+    """Another provider that has the same `credit_key` or `identity_key`, if there is any."""
+    return await tx.find("providers", {key: value, "_id": {"$ne": ident}}, limit=1)
+
+
 async def providers_of(tx: Tx, person: uuid.UUID) -> list[Document]:
     return await tx.find("providers", {"person_id": person})
 
@@ -131,6 +162,16 @@ async def providers_of(tx: Tx, person: uuid.UUID) -> list[Document]:
 async def agreements_within(database: Database, division: str) -> list[Document]:
     """All agreements of a division, one more than `MANY` at most."""
     return await database.find("agreements", within(division), sort=[("_id", 1)], limit=MANY + 1)
+
+
+async def licences_over(tx: Tx, day: str, after: uuid.UUID | None, limit: int) -> list[Document]:
+    """Verified providers whose licence ended before an ISO day, in the order of their ids."""
+    query: Document = {
+        "licence_until": {"$lt": day},
+        "status": "verified",
+        **({"_id": {"$gt": after}} if after else {}),
+    }
+    return await tx.find("providers", query, sort=[("_id", 1)], limit=limit)
 
 
 async def relations_of(database: Database, organisation: Document) -> list[Document]:
@@ -154,7 +195,8 @@ async def resource_sums(database: Database, division: str) -> list[Document]:
 
 
 async def check_in_sums(database: Database, query: Document) -> list[Document]:
-    """Check-ins by community and form, as ``{_id: {division, form}, check_ins, organisations}``."""
+    """Check-ins by community and form, as ``{_id: {division, form}, check_ins, organisations}``, one row
+    more than `MANY` at most."""
     group = {
         "_id": {"division": "$division", "form": "$form"},
         "check_ins": {"$sum": 1},
@@ -166,6 +208,6 @@ async def check_in_sums(database: Database, query: Document) -> list[Document]:
         {"$group": group},
         {"$project": shape},
         {"$sort": {"_id": 1}},
-        {"$limit": MANY},
+        {"$limit": MANY + 1},
     ]
     return await database.aggregate("check_ins", list(steps))

@@ -44,7 +44,7 @@ async def place(client: httpx.AsyncClient, *, opened: bool = False, **fields: An
 
 async def person(client: httpx.AsyncClient, number: int = 1, name: str = "张示例", division: str = TOWN) -> str:
     """A registered person's id."""
-    body = {"division": division, "name": name, "phone": f"000-0000-{number:04d}", "person_types": [1]}
+    body = {"division": division, "name": name, "phone": f"000-0000-{number:04d}", "person_types": [1], "age": 35}
     answer = await client.post("/v1/volunteers", json=body)
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])

@@ -8,6 +8,7 @@ import pytest
 
 from services.registry.domain.consents import NEXT, Consent, allows
 from services.registry.imports import import_volunteers
+from tests.services.registry.places_support import person, place, staffed
 from tests.services.registry.support import Registry, a_row, workbook
 
 TOWN = "320706016"
@@ -151,3 +152,24 @@ def test_nobody_takes_back_what_was_never_given() -> None:
         (Consent.given, Consent.withdrawn),
         (Consent.withdrawn, Consent.given),
     }
+
+
+async def test_who_takes_the_consent_to_being_named_back_is_on_no_wall(registry: Registry) -> None:
+    async with registry.client("370812") as client:
+        ident, who = await place(client), await person(client)
+        await staffed(client, ident, who, on_wall=True)
+
+        async def printed() -> str:
+            answer = await client.post(f"/v1/places/{ident}/wall", json={"reason": "上墙公示"})
+            assert answer.status_code == 200, answer.text
+            return answer.text
+
+        assert "张示例" in await printed()
+        path = f"/v1/volunteers/{who}/consents/publication"
+        await client.put(path, json=GIVEN)
+        assert "张示例" in await printed()
+        await client.put(path, json={**GIVEN, "state": "withdrawn", "on": "2026-05-01"})
+        page = await printed()
+        assert "张" not in page
+        assert "张" not in (await client.get(f"/v1/places/{ident}/wall")).text
+        assert "心理咨询师" in page, "the post is still posted"

@@ -25,7 +25,16 @@ from services.registry.domain.coverage import (
     walk_minutes,
 )
 from services.registry.policy import Policies
-from tests.services.registry.places_support import COUNTY, TOWN, VILLAGES, organisation, place, villages
+from tests.services.registry.places_support import (
+    COUNTY,
+    TOWN,
+    VILLAGES,
+    organisation,
+    person,
+    place,
+    staffed,
+    villages,
+)
 from tests.services.registry.support import Registry
 
 CIRCLE = Policies.load().coverage.at(now()).circle
@@ -131,6 +140,12 @@ async def test_coverage_counts_villages_by_town_and_says_what_is_not_known(regis
         assert shown["items"][0]["minutes"] == pytest.approx(100 * 1.3 / 70, abs=0.1)
         assert shown["accessibility"]["places"] == 1
         assert shown["accessibility"]["posts"] == [{"occupation": "counsellor", "planned": 2, "filled": 0}]
+        there, left = await person(client), await person(client, 2)
+        for who in (there, left):
+            await staffed(client, ident, who)
+        await client.patch(f"/v1/volunteers/{left}", json={"active": False})
+        again = (await client.get("/v1/coverage", params={"division": COUNTY})).json()
+        assert [post["filled"] for post in again["accessibility"]["posts"]] == [1]
         assert shown["circle"]["speed_source"].startswith("no published source")
         outside = (await client.get("/v1/coverage", params={"division": COUNTY, "state": "uncovered"})).json()
         assert [one["village"] for one in outside["items"]] == [SECOND]
@@ -284,6 +299,26 @@ async def test_general_hospitals_from_level_two_and_psychiatric_ones_need_their_
         assert (await units(client, "psychiatric_child_clinic", answer="lacking"))["items"][0]["name"] == "丙医院"
         await place(client, type="child_clinic", tier=None, organisation_id=idents["丙医院"], opened=True)
         assert (await units(client, "psychiatric_child_clinic"))["share"] == 1
+
+
+async def test_a_hospital_with_its_clinic_stands_in_the_directory_of_referrals(registry: Registry) -> None:
+    async with registry.client(COUNTY) as client:
+        ident = await organisation(client, "甲医院", "hospital")
+        await sized(client, ident, hospital_class="general", hospital_level=2)
+        await place(client, type="psychology_clinic", tier=None, organisation_id=ident, opened=True)
+
+        async def directory() -> list[str]:
+            found = await client.get("/v1/organisations", params={"receives_referrals": True})
+            return [one["name"] for one in found.json()["items"]]
+
+        (shown,) = (await units(client, "general_hospital_clinic", answer="there"))["items"]
+        assert (shown["name"], shown["receives_referrals"]) == ("甲医院", False)
+        assert await directory() == []
+        body = {"name": "甲医院", "kind": "hospital", "division": TOWN, "receives_referrals": True}
+        assert (await client.put(f"/v1/organisations/{ident}", json=body)).status_code == 200
+        (shown,) = (await units(client, "general_hospital_clinic", answer="there"))["items"]
+        assert shown["receives_referrals"] is True
+        assert await directory() == ["甲医院"]
 
 
 async def test_units_of_five_hundred_need_a_station_and_smaller_ones_may_buy_the_service(registry: Registry) -> None:

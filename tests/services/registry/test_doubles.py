@@ -13,6 +13,7 @@ from services.registry.domain.doubles import NEXT, Entry, apart, reasons, togeth
 from services.registry.domain.people import Registration
 from services.registry.imports import import_volunteers
 from tests.services.registry.support import Registry, a_row, workbook
+from tests.services.registry.trainings_support import pledged
 
 TOWN = "320706016"
 WHY = {"reason": "本人确认为同一人"}
@@ -116,7 +117,7 @@ async def test_a_merge_is_taken_back_and_each_has_what_was_its_own(registry: Reg
     (event,) = await registry.events("volunteers_split")
     assert (event["volunteer_id"], event["gone_id"]) == (str(stays), str(goes))
     told = [event["revision"] for event in await registry.events("volunteer_registered")]
-    assert len(told) == 7  # two registered, two merged, one changed, two parted
+    assert len(told) == 8  # two registered, two merged, one changed, two parted, and one with its own papers only
     report = await taken(registry, a_row(phone="000-0000-0002", types="3", post="主任"))
     assert report.unchanged == 1
     after = await registry.database.get("volunteers", goes)
@@ -137,6 +138,7 @@ async def test_what_cannot_be_merged_is_said(registry: Registry) -> None:
         await client.put(
             "/v1/rosters/line-1", json={"division": "320706", "role": "responder", "around_the_clock": False}
         )
+        await pledged(client, str(goes))
         turn = {"volunteer_id": str(goes), "starts_at": "2099-01-01T00:00:00Z", "ends_at": "2099-01-01T08:00:00Z"}
         put = await client.post("/v1/rosters/line-1/duties", json={"duties": [turn]})
         assert put.status_code == 201, put.text

@@ -363,12 +363,17 @@ async def test_use_is_counted_by_month_and_division_and_never_by_person(registry
     assert "reader-secret" not in str(kept)
 
 
-async def test_the_library_tells_the_bus_nothing(registry: Registry) -> None:
+async def test_the_library_tells_the_bus_codes_and_counts_and_no_words(registry: Registry) -> None:
     async with registry.client(COUNTY) as client:
         ident = await item(client, **audio())
         await client.post(f"/v1/library/items/{ident}/opened", json={})
         await client.put(f"/v1/library/handed-on/{uuid.uuid4()}", json=_handed(ident))
-    assert await registry.database.find("outbox", {}) == []
+    rows = await registry.database.find("outbox", {})
+    kinds = [row["headers"]["ce-type"] for row in rows]
+    assert kinds == ["registry.library_item_listed", "registry.library_handed_on"]  # an opening is nobody's business
+    told = "".join(row["body"] if isinstance(row["body"], str) else row["body"].decode() for row in rows)
+    for words in ("示例", "https://", "registrar-1"):
+        assert words not in told
 
 
 def test_every_code_has_a_name_in_chinese() -> None:

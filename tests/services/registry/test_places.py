@@ -15,6 +15,7 @@ from services.registry.domain.places_labels import TYPES
 from services.registry.domain.places_status import NEXT, State, allows
 from tests.services.registry.places_support import COUNTY, TOWN, organisation, person, place, staffed, told, villages
 from tests.services.registry.support import Registry
+from tests.services.registry.trainings_support import qualified
 
 VILLAGE = "370812001001"
 
@@ -233,6 +234,7 @@ async def test_a_room_of_a_practice_centre_opens_only_with_a_certified_counsello
         refused = await client.post(f"/v1/places/{ident}/status", json=opening)
         assert (refused.status_code, refused.json()["reason"]) == (409, "no_qualified_counsellor")
         await staffed(client, ident, who, certificate=True)
+        await qualified(client, who, "counsellor", registry)
         assert (await client.post(f"/v1/places/{ident}/status", json=opening)).json()["status"] == "open"
 
 

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 from tests.services.registry.places_support import COUNTY, organisation, person, place, staffed
 from tests.services.registry.support import Registry
+from tests.services.registry.trainings_support import qualified
 
 HOURS = [{"weekday": 1, "opens": "08:30", "closes": "12:00"}, {"weekday": 1, "opens": "14:00", "closes": "17:30"}]
 RULES = [{"title": "接待工作制度", "text": "首问负责。\n来访登记。"}]
@@ -45,7 +46,9 @@ async def test_a_centre_posts_fees_qualifications_rules_hours_and_the_hotline(re
             fees=FEES,
             address="示例路1号",
         )
-        await staffed(client, ident, await person(client, 7), certificate=True, on_wall=True)
+        who = await person(client, 7)
+        await staffed(client, ident, who, certificate=True, on_wall=True)
+        await qualified(client, who, "counsellor", registry)
         answer = await client.get(f"/v1/places/{ident}/wall")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     text = Reading(answer.text).text

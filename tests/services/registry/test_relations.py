@@ -6,9 +6,13 @@ import json
 import uuid
 from typing import Any
 
-from tests.services.registry.places_support import COUNTY, TOWN, organisation, person, villages
+import pytest
+
+from services.registry.store import teams as kept
+from tests.services.registry.places_support import COUNTY, TOWN, organisation, person, place, villages
 from tests.services.registry.support import Registry
-from tests.services.registry.teams_support import put, refused
+from tests.services.registry.teams_support import put, refused, team
+from tests.services.registry.trainings_support import a_session, course
 
 VILLAGE = "370812001001"
 
@@ -149,3 +153,52 @@ async def test_party_organisations_and_members_check_in_with_a_community_and_onl
     events = await registry.events("community_checked_in")
     assert [event["people"] for event in events] == [9, 1]
     assert member not in json.dumps(events)
+
+
+async def test_a_professional_team_of_the_county_guides_a_station_and_teaches_there(registry: Registry) -> None:
+    await villages(registry)
+    async with registry.client(COUNTY) as client:
+        unit = await organisation(client, "示例精神卫生中心", "hospital", COUNTY)
+        professional = await team(client, type="three_professions", organisation_id=unit, name="示例心理专业服务队")
+        station = await place(client, division=VILLAGE, tier="village", opened=True)
+        body = a_relation(unit, team_id=professional, place_id=station, topic="站点技术指导")
+        await refused(client, "relations", body, "team_id")  # a team that is not formed yet guides nobody
+        await client.post(f"/v1/teams/{professional}/status", json={"status": "active", "reason": "示例组建"})
+        await refused(client, "relations", {**body, "guided_kind": "primary_care"}, "guided_id")
+        await refused(client, "relations", {**body, "place_id": str(uuid.uuid4())}, "place_id")
+        ident = await put(client, "relations", body)
+        for params in ({"place_id": station}, {"team_id": professional}):
+            (found,) = (await client.get("/v1/relations", params=params)).json()["items"]
+            assert (found["id"], found["kind"]) == (ident, "technical_guidance")
+        lesson = await course(client, audiences=["stations"], topics=["skills"], level="county")
+        session = a_session(lesson, division=VILLAGE, place_id=station, organiser_id=unit)
+        assert (await client.put(f"/v1/training-sessions/{uuid.uuid4()}", json=session)).status_code == 201
+    (event,) = await registry.events("organisations_related")
+    assert (event["team_id"], event["place_id"]) == (professional, station)
+
+
+async def test_a_body_of_the_county_supervises_and_evaluates_its_units(registry: Registry) -> None:
+    async with registry.client(COUNTY) as client:
+        office = await organisation(client, "示例专门工作机构", "government", COUNTY)
+        body = await team(client, type="working_body", organisation_id=office, name="示例工作专班", highest=True)
+        assert (await client.get(f"/v1/teams/{body}")).json()["level"] == "county"
+        school = await organisation(client, "示例小学", "school")
+        told = a_relation(office, kind="supervision", supervisor="district_task_force", guided_id=school)
+        hospital = await organisation(client, "示例医院", "hospital")
+        await refused(client, "relations", {**told, "guide_id": hospital}, "guide_id")
+        ident = await put(client, "relations", told)
+        guides = await client.get(f"/v1/organisations/{school}/guides", params={"kind": "supervision"})
+        assert [(one["id"], one["supervisor"]) for one in guides.json()["items"]] == [(ident, "district_task_force")]
+
+
+async def test_counts_of_check_ins_are_whole_or_refused(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    await villages(registry)
+    async with registry.client(COUNTY) as client:
+        office = await organisation(client, "示例机关支部", "government")
+        for division in (VILLAGE, "370812001002"):
+            body = {"division": division, "organisation_id": office, "form": "theme_day", "day": "2026-03-01"}
+            await put(client, "community-check-ins", body)
+        assert len((await client.get("/v1/community-check-ins/counts")).json()["items"]) == 2
+        monkeypatch.setattr(kept, "MANY", 1)
+        answer = await client.get("/v1/community-check-ins/counts")
+        assert (answer.status_code, answer.json()["reason"]) == (422, "too_wide")

@@ -15,6 +15,7 @@ from chassis.errors import Refused
 from services.registry.forms import example_workbook
 from services.registry.imports import import_volunteers, put_on_duty
 from tests.services.registry.support import Registry
+from tests.services.registry.trainings_support import all_pledged
 
 TOWN = "320706016"
 LINE: dict[str, Any] = {"division": "320706", "role": "responder", "around_the_clock": True, "title": "示例热线"}
@@ -26,8 +27,10 @@ def at(hour: int) -> str:
 
 
 async def people(registry: Registry, count: int, division: str = TOWN) -> list[str]:
-    await import_volunteers(registry.database, registry.keys, example_workbook(count, 1), division)
+    """So many who may answer a line: trained by the office's word, and with the pledge signed."""
+    await import_volunteers(registry.database, registry.keys, example_workbook(count, 1, trained=True), division)
     rows = await registry.database.find("volunteers", {"division": division}, sort=[("_id", 1)])
+    await all_pledged(registry, *(row["_id"] for row in rows))
     await registry.forget_events()
     return [str(row["_id"]) for row in rows]
 

@@ -309,8 +309,10 @@ def test_the_lists_of_yes_and_no_ask_for_each_by_itself(name: str, count: int) -
 
 
 def test_every_clause_says_where_it_is_written() -> None:
-    for standard in POLICY.standards.values():
-        assert all(clause.source.startswith(("济兖政办字", "鲁文明")) for clause in standard.clauses)
+    for name, standard in POLICY.standards.items():
+        # For a centre for minors no paper was found, and each of its clauses says so.
+        written = ("no published source",) if name == "minor_centre" else ("济兖政办字", "鲁文明")
+        assert all(clause.source.startswith(written) for clause in standard.clauses)
 
 
 SITES = st.builds(

@@ -114,3 +114,23 @@ async def test_a_room_with_a_counsellor_is_a_practice_room_a_host_of_any_kind(re
         ident = await place(client, type="practice_room", tier=None, organisation_id=host, venue="practice_site")
         await staffed(client, ident, await person(client), certificate=None)
         assert (await judged(client, ident, "practice_room"))["counsellor"]["outcome"] == "missing"
+
+
+async def test_the_own_rules_of_a_centre_are_uploaded_by_their_hash_and_the_check_rests_on_them(
+    registry: Registry,
+) -> None:
+    rules = [{"title": "接待工作制度", "text": "首问负责。", "sha256": "ab" * 32}]
+    centre: dict[str, Any] = {"type": "centre", "division": COUNTY, "tier": "county"}
+    async with registry.client(COUNTY, subject="registrar-8") as client:
+        ident = await place(client, **centre)
+        assert (await judged(client, ident, "centre"))["4.1.rules"]["outcome"] == "missing"
+        for wrong in ("ab" * 31, "示例"):
+            body = told(**centre, rules=[{**rules[0], "sha256": wrong}])
+            assert (await client.put(f"/v1/places/{ident}", json=body)).status_code == 422
+        assert (await client.put(f"/v1/places/{ident}", json=told(**centre, rules=rules))).status_code == 200
+        (kept,) = (await client.get(f"/v1/places/{ident}")).json()["rules"]
+        assert (kept["title"], kept["sha256"]) == ("接待工作制度", "ab" * 32)
+        clause = (await judged(client, ident, "centre"))["4.1.rules"]
+        assert clause["outcome"] == "pass"
+        assert [(one["field"], one["by"]) for one in clause["evidence"]] == [("rules", "registrar-8")]
+        assert "首问负责。" in (await client.get(f"/v1/places/{ident}/wall")).text

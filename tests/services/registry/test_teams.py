@@ -185,6 +185,28 @@ async def test_a_county_has_one_highest_body_among_its_task_forces_and_leading_g
         await put(client, "teams", other)
 
 
+async def test_the_teams_around_the_people_stand_below_the_corps_of_their_county(registry: Registry) -> None:
+    await villages(registry)
+    async with registry.client(COUNTY) as client:
+        corps = await team(client, type="corps", name="示例县级总队", active=True)
+        local = {
+            tag: await team(
+                client, type="neighbours", division=VILLAGE, parent_id=corps, tags=[tag], name=f"示例{tag}队"
+            )
+            for tag in ("rural-culture", "science-and-technology", "new-worthy", "activity-leader")
+        }
+        below = (await client.get("/v1/teams", params={"parent_id": corps})).json()["items"]
+        assert {one["id"] for one in below} == set(local.values())
+        for tag, ident in local.items():
+            found = (await client.get("/v1/teams", params={"parent_id": corps, "tag": tag})).json()["items"]
+            assert [one["id"] for one in found] == [ident]
+        # Whoever is above goes last, and a corps of a town has no county below it.
+        dissolved = await client.post(f"/v1/teams/{corps}/status", json={"status": "dissolved", "reason": "示例"})
+        assert dissolved.status_code == 409
+        town = await team(client, type="general", division=TOWN, parent_id=corps)
+        await refused(client, "teams", a_team(parent_id=town), "parent_id")
+
+
 async def test_an_external_rescue_team_has_its_origin_and_counts_only_while_it_is_valid(registry: Registry) -> None:
     stay: dict[str, Any] = {"origin_region": "42", "valid_from": "2026-03-01", "valid_until": "2026-03-31"}
     async with registry.client(COUNTY) as client:

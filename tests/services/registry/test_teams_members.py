@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from chassis.clock import local_day, now
 from services.registry.domain.teams import clashing, flaw_in_loan, overlap
+from tests.services.registry.children_support import fit
 from tests.services.registry.places_support import COUNTY, TOWN, organisation, person, villages
 from tests.services.registry.support import Registry
 from tests.services.registry.teams_support import put, refused, team
+from tests.services.registry.trainings_support import pledged, qualified
 
 VILLAGE = "370812001001"
 FIRST = date(2026, 1, 1)
@@ -150,6 +152,7 @@ async def test_who_keeps_the_database_of_children_is_told_to_registrars_and_priv
 ) -> None:
     async with registry.client(COUNTY) as client:
         one = await person(client)
+        await fit(client, one)
         ident = await team(client, type="children_backbone", active=True)
         for division in ("3708", VILLAGE):
             wrong = await client.put(
@@ -159,6 +162,7 @@ async def test_who_keeps_the_database_of_children_is_told_to_registrars_and_priv
             assert wrong.status_code in (404, 422)
         assert (await term(client, ident, person_id=one, role="children_database")).status_code == 200
         gone = await person(client, 2)
+        await fit(client, gone)
         await term(client, ident, person_id=gone, role="children_database", until="2026-01-31")
         keepers = (await client.get("/v1/children-database/keepers")).json()["items"]
         assert [(keeper["person_id"], keeper["level"]) for keeper in keepers] == [(one, "county")]
@@ -247,7 +251,9 @@ def test_what_is_sunk_goes_to_a_lower_level(origin: str, division: str) -> None:
 async def test_a_pool_of_experts_says_what_is_missing_to_a_hundred_and_counts_its_visits(registry: Registry) -> None:
     today = local_day(now())
     async with registry.client(COUNTY) as client:
-        pool, expert = await team(client, type="school_expert_pool"), await person(client)
+        pool, expert = await team(client, active=True, type="school_expert_pool"), await person(client)
+        await qualified(client, expert, "counsellor", registry)
+        await pledged(client, expert)
         school, office = (
             await organisation(client, "示例小学", "school"),
             await organisation(client, "示例机关", "government"),

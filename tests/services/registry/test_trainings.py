@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.clock import local_day, now
+from chassis.db import Database
+from services.registry.api.trainings import measured_by
 from services.registry.domain.trainings import (
     AUDIENCE_OF,
     NEXT,
@@ -24,6 +26,8 @@ from services.registry.domain.trainings import (
     lasts_until,
     left_of,
 )
+from services.registry.domain.trainings_policy import Coverage
+from services.registry.policy import Policies
 from tests.services.registry.places_support import COUNTY, TOWN, organisation, person, place
 from tests.services.registry.support import Registry
 from tests.services.registry.trainings_support import a_session, course, held_session, qualified, trained
@@ -336,6 +340,13 @@ async def test_cadres_are_trained_at_the_party_school_and_doctors_by_transfer(re
             await course(client, type=kind, audiences=["stations", "clinicians"], topics=["early_recognition"])
         listed = (await client.get("/v1/courses")).json()["items"]
         assert sorted(item["type"] for item in listed) == ["commissioned", "party_school", "residency", "transfer"]
+        # The cadre's record says what was heard, when, for how long, and where it was offered.
+        record = (await client.get(f"/v1/people/{who}/trainings")).json()
+        (one,) = record["items"]
+        assert (one["topics"], one["attended"], one["passed"]) == (["cadre_mental_health"], True, True)
+        assert (record["hours"], record["passed"]) == (2.0, ["cadre_mental_health"])
+        offered = next(item for item in listed if item["id"] == one["course_id"])
+        assert (offered["type"], offered["audiences"]) == ("party_school", ["cadres"])
 
 
 async def test_capability_tells_certificates_that_hold_and_trainings_that_were_passed(registry: Registry) -> None:
@@ -348,3 +359,65 @@ async def test_capability_tells_certificates_that_hold_and_trainings_that_were_p
         told = (await client.get("/v1/trainings/capability")).json()
         assert told["qualifications"] == [{"kind": "counsellor", "label": "心理咨询师", "people": 1}]
         assert told["trainings"] == [{"topic": "skills", "label": "操作技能", "people": 2, "hours": 4.0}]
+
+
+SYLLABUS = {
+    "early_recognition": "如何及时发现心理健康问题和进行早期干预",
+    "new_students": "处理新生容易出现的心理问题的方法和技巧",
+    "psychology_at_work": "如何从心理学角度更好的开展工作",
+}
+
+
+async def test_the_lecture_has_three_topics_and_a_course_that_follows_it_teaches_them_all(registry: Registry) -> None:
+    async with registry.client(COUNTY) as client:
+        codes = (await client.get("/v1/training-codes")).json()
+        told = codes["syllabi"]["peer_lecture"]
+        assert {one["topic"]: one["text"] for one in told["items"]} == SYLLABUS
+        ident = str(uuid.uuid4())
+        path = f"/v1/courses/{ident}"
+        body = {"division": COUNTY, "title": "示例讲座", "level": "unit", "type": "lecture", "syllabus": "peer_lecture"}
+        first = await client.put(path, json=body)
+        assert first.status_code == 201, first.text
+        assert (first.json()["topics"], first.json()["syllabus_version"]) == (list(SYLLABUS), codes["version"])
+        assert (await client.put(path, json=body)).json()["revision"] == 1
+        more = (await client.put(path, json={**body, "topics": [*SYLLABUS, "skills"]})).json()
+        assert (more["revision"], more["topics"]) == (2, [*SYLLABUS, "skills"])
+        for fields, field in (
+            ({"topics": ["early_recognition", "new_students"]}, "topics"),
+            ({"syllabus": "magic"}, "syllabus"),
+            ({"syllabus": None}, "topics"),
+        ):
+            answer = await client.put(path, json={**body, **fields})
+            assert (answer.status_code, answer.json()["field"]) == (422, field)
+        await course(client, topics=list(SYLLABUS))
+        listed = (await client.get("/v1/courses", params={"syllabus": "peer_lecture"})).json()["items"]
+        assert [one["id"] for one in listed] == [ident]
+        # Who was there has passed the three.
+        who = await person(client)
+        await client.put(path, json=body)
+        await trained(client, ident, who)
+        assert (await client.get(f"/v1/people/{who}/trainings")).json()["passed"] == sorted(SYLLABUS)
+    assert [event["syllabus"] for event in await registry.events("course_offered")][:2] == ["peer_lecture"] * 2
+
+
+async def test_a_page_of_plans_reckons_each_coverage_once(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+
+    async def counted(database: Database, one: Coverage, inside: str) -> dict[str, Any]:
+        asked.append((one.code, inside))
+        return await measured_by(database, one, inside)
+
+    monkeypatch.setattr("services.registry.api.trainings.measured_by", counted)
+    async with registry.client(COUNTY) as client:
+        owner = await person(client)
+        first, second = [one.code for one in Policies.load().trainings.at(now()).coverage][:2]
+        for measure, division in ((first, COUNTY), (first, COUNTY), (second, COUNTY), (first, TOWN), (first, TOWN)):
+            body = {"division": division, "task": "示例任务", "owner_id": owner, "measure": measure}
+            path = f"/v1/training-plans/{uuid.uuid4()}"
+            answer = await client.put(path, json={**body, "due_on": "2026-12-31"})
+            assert answer.status_code == 201, answer.text
+        items = (await client.get("/v1/training-plans")).json()["items"]
+        assert len(items) == 5
+        assert all(item["evidence"]["code"] == item["measure"] for item in items)
+        assert sorted(asked) == sorted([(first, COUNTY), (second, COUNTY), (first, TOWN)])
+        assert (await client.get("/v1/training-plans", params={"limit": 51})).status_code == 422

@@ -10,6 +10,9 @@ from typing import Any
 import httpx
 
 from chassis.clock import local_day, now
+from chassis.tx import Tx
+from services.registry import store
+from services.registry.commands.consents import sign_pledge
 from services.registry.policy import Policies
 from tests.services.registry.places_support import COUNTY, TOWN
 from tests.services.registry.support import Registry
@@ -79,6 +82,19 @@ async def pledged(client: httpx.AsyncClient, who: str) -> None:
     body = {"version": version, "signed_on": str(local_day(now()))}
     answer = await client.put(f"/v1/volunteers/{who}/pledge", json=body)
     assert answer.status_code == 200, answer.text
+
+
+async def all_pledged(registry: Registry, *people: uuid.UUID | str) -> None:
+    """The pledge in force of all these people, written down at once."""
+    version, day = registry.keys.policies.people.at(now()).pledge.version, local_day(now())
+
+    async def sign(tx: Tx) -> None:
+        for who in people:
+            person = await store.volunteer(tx, uuid.UUID(str(who)))
+            assert person is not None
+            await sign_pledge(tx, person, version, day, version)
+
+    await registry.database.transact(sign)
 
 
 async def insured(client: httpx.AsyncClient, who: str, first: str, last: str, **fields: Any) -> str:
