@@ -28,10 +28,18 @@ def _drawing(module: ModuleType) -> str:
     if table is None:
         return ""
     title = (module.__doc__ or "").strip().split("\n")[0]
-    lines = [title, "", "```mermaid", "stateDiagram-v2", f"  [*] --> {next(iter(table)).value}"]
+    # Folded: a page that is read top to bottom shows the machines' names, and a diagram for who asks.
+    lines = [
+        "<details>",
+        f"<summary>{title}</summary>",
+        "",
+        "```mermaid",
+        "stateDiagram-v2",
+        f"  [*] --> {next(iter(table)).value}",
+    ]
     for state, following in table.items():
         targets = [other for other in table if other in following]
         lines += [f"  {state.value} --> {other.value}" for other in targets]
         if not targets:
             lines.append(f"  {state.value} --> [*]")
-    return "\n".join([*lines, "```", ""])
+    return "\n".join([*lines, "```", "", "</details>", ""])
