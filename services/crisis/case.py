@@ -207,7 +207,7 @@ def _hasten_referral(referral: Document, case: Document, tx: Tx, policy: Policy)
     tier, state = Tier(case["tier"]), ReferralState(referral["state"])
     if state is ReferralState.drafted:
         send_by = tx.now + timedelta(minutes=policy.referral.send_minutes[tier])
-        referral["send_by"] = min(send_by, referral["send_by"])
+        referral["send_by"] = min(send_by, referral.get("send_by") or send_by)
     if state in WAITING:
         due_at = tx.now + timedelta(minutes=policy.referral.receive_minutes[tier])
         if due_at < referral["due_at"]:

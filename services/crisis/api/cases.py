@@ -109,7 +109,12 @@ def add(router: APIRouter, desk: Desk) -> None:
         if place is None:
             drafts = await store.unsent(desk.database, caller.division, now(), limit)
             page["unsent_referrals"] = [
-                {"referral_id": one["_id"], "case_id": one["case_id"], "tier": one["tier"], "send_by": one["send_by"]}
+                {
+                    "referral_id": one["_id"],
+                    "case_id": one["case_id"],
+                    "tier": one["tier"],
+                    "send_by": one.get("send_by"),
+                }
                 for one in drafts
             ]
         return page | ({"next": _cursor(found[-1])} if len(found) == limit else {})

@@ -137,7 +137,7 @@ def _digest(told: Told, caller: Caller, office: Office) -> str:
         told.contact,
         told.relation,
         told.reporter,
-        told.grid,
+        *([told.grid] if told.grid else []),
     ]
     return office.digest("concern " + json.dumps(said, sort_keys=True, ensure_ascii=False, default=str))
 

@@ -13,7 +13,7 @@ from services.crisis.case import need_next_step, note
 from services.crisis.commands.chains import acknowledged
 from services.crisis.commands.reading import enter_reading
 from services.crisis.commands.rights import OFFICERS, WATCHERS, role_of, seen_case
-from services.crisis.commands.shifts import on_shift
+from services.crisis.commands.shifts import on_shift, others_are, others_on_shift
 from services.crisis.office import Office
 from services.crisis.store import queue as store
 
@@ -42,18 +42,14 @@ async def _first_for(caller: Caller, tx: Tx, office: Office) -> Document | None:
     Where others are on shift for one office of a caller who serves several, those of the other offices still come.
     Raises `NotAllowed` where what waits waits for others alone.
     """
-    refusal: NotAllowed | None = None
     others: list[str] = []
     while (case := await store.next_waiting(tx, caller.division, besides=others)) is not None:
-        try:
-            await on_shift(case["division"], caller, tx, office)
-        except NotAllowed as error:
-            refusal = refusal or error
-            others.append(case["division"])
-        else:
+        theirs = await others_on_shift(case["division"], caller, tx, office)
+        if theirs is None:
             return case
-    if refusal is not None:
-        raise refusal
+        others.append(theirs)
+    if others:
+        raise others_are()
     return None
 
 

@@ -199,20 +199,47 @@ async def on_shift(division: str, caller: Caller, tx: Tx, office: Office) -> boo
     Raises `NotAllowed` (403, `not_on_shift`) where the caller is not, and the plan has others of the caller's role who
     have come. Where nobody was planned, or nobody has come, nobody is locked out: an unanswered case is worse.
     """
+    own, closed = await _cover(division, caller, tx, office)
+    if closed is not None:
+        raise others_are()
+    return own
+
+
+async def others_on_shift(division: str, caller: Caller, tx: Tx, office: Office) -> str | None:
+    """The widest division around this one of whose cases `on_shift` would take none for the caller; None: it takes."""
+    _, closed = await _cover(division, caller, tx, office)
+    if closed is None:
+        return None
+    policy = office.shifts.at(tx.now).shifts
+    planned = await store.shifts_of(tx, caller.subject, tx.now - policy.overrun, tx.now + timedelta(seconds=1))
+    # Within what others cover the caller may be on the shift of one village: then only this division is theirs.
+    return division if any(shift["division"].startswith(closed) for shift in planned) else closed
+
+
+def others_are() -> NotAllowed:
+    return NotAllowed("others are on shift now, and you are not", status=403, reason="not_on_shift")
+
+
+async def _cover(division: str, caller: Caller, tx: Tx, office: Office) -> tuple[bool, str | None]:
+    """Whether the caller is on a shift that covers a division, and else by whose division others have come for it."""
     watches = await store.watches_for(tx, division)
     if not watches:
-        return False
+        return False, None
     policy = office.shifts.at(tx.now).shifts
     shifts = await store.shifts_over(tx, division, tx.now - policy.overrun, tx.now + timedelta(seconds=1))
     here = [shift for shift in shifts if there(shift, tx.now, policy.grace, policy.overrun)]
     own = [shift for shift in here if shift["person"] == caller.subject]
     if own or policy.needed == "never":
-        return bool(own)
+        return bool(own), None
+    come: dict[str, str] = {}
+    for shift in shifts:
+        if signed_on(shift, tx.now, policy.overrun) and within(shift, tx.now):
+            widest = come.get(shift["role"], shift["division"])
+            come[shift["role"]] = min(widest, shift["division"], key=len)
     roles = caller.roles.intersection(OFFICERS)
-    come = {shift["role"] for shift in shifts if signed_on(shift, tx.now, policy.overrun) and within(shift, tx.now)}
-    if roles and roles <= come:
-        raise NotAllowed("others are on shift now, and you are not", status=403, reason="not_on_shift")
-    return False
+    if roles and roles <= come.keys():
+        return False, max((come[role] for role in roles), key=len)
+    return False, None
 
 
 async def staffed_step(

@@ -164,7 +164,7 @@ async def needing_attention(
 
 async def unsent(database: Database, division: str, now: datetime, limit: int) -> list[Document]:
     """Drafts that should have been sent by now, the longest overdue first."""
-    query = {"state": "drafted", "division": under(division), "send_by": {"$lte": now}}
+    query = {"state": "drafted", "division": under(division), "send_by": {"$not": {"$gt": now}}}
     return await database.find("referrals", query, sort=[("send_by", 1), ("_id", 1)], limit=limit)
 
 

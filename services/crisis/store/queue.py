@@ -40,7 +40,7 @@ async def next_waiting(tx: Tx, division: str, besides: Collection[str] = ()) -> 
     """
     query = waiting(division)
     if besides:
-        query["division"] = {**query["division"], "$nin": list(besides)}
+        query["$nor"] = [{"division": under(office)} for office in besides]
     found = await tx.find("cases", query, sort=QUEUE_ORDER, limit=1)
     return found[0] if found else None
 

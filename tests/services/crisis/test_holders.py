@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +12,13 @@ import pytest
 from chassis.auth import Caller
 from chassis.clock import new_id
 from chassis.errors import NotAllowed, Refused
-from chassis.tx import Document
+from chassis.tx import Document, Tx
 from contracts.crisis import HandOverOverdue, HopCalled
 from services.crisis.commands import queue, shifts_hand_over, transfers
 from services.crisis.commands.chains import hops_of, receive
 from services.crisis.commands.merging import merge
 from services.crisis.commands.merging_split import split
+from services.crisis.store import queue as store
 from tests.services.crisis.test_concerns import SCHOOL, a_school
 from tests.services.crisis.test_shifts import plan, sign_off, sign_on
 from tests.services.crisis.world import (
@@ -38,6 +40,7 @@ from tests.services.crisis.world import (
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 CITY = "3708"
+VILLAGES = (f"{TOWN}001", f"{TOWN}002")
 IN_CITY = Caller("officer-city", frozenset({"duty_officer"}), CITY)
 BOSS_IN_CITY = Caller("supervisor-city", frozenset({"supervisor"}), CITY)
 THERE = Caller("officer-there", frozenset({"duty_officer"}), NEIGHBOUR)
@@ -112,6 +115,38 @@ async def test_who_serves_several_offices_gets_what_waits_where_nobody_else_is(w
     assert refusal.value.reason == "not_on_shift"
     later = await world.flag(caller=person(3), **LOW)
     assert (await world.acknowledge(later["_id"], IN_CITY))["held_by"] == "officer-city", "it is the next that is left"
+
+
+async def _lies_in(case_id: UUID, village: str, tx: Tx) -> None:
+    case = await tx.get("cases", case_id)
+    assert case is not None
+    tx.put("cases", {**case, "division": village})
+
+
+async def test_the_work_of_asking_does_not_grow_with_the_villages_that_wait(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What others cover is left out at once and not village by village; one's own village within it is not."""
+    looks = 0
+    next_waiting = store.next_waiting
+
+    async def counted(*told: Any, **more: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return await next_waiting(*told, **more)
+
+    monkeypatch.setattr(store, "next_waiting", counted)
+    await at_work(world, OTHER_OFFICER, division=COUNTY)
+    for number, village in enumerate(VILLAGES):
+        waits = await world.flag(caller=person(number + 1), **LOW)
+        await world.do(partial(_lies_in, waits["_id"], village))
+    with pytest.raises(NotAllowed):
+        await world.do(lambda tx: queue.take_next(None, OFFICER, tx, world.office))
+    assert looks == 2
+    await at_work(world, OFFICER, division=VILLAGES[1])
+    taken = await world.do(lambda tx: queue.take_next(None, OFFICER, tx, world.office))
+    assert taken is not None
+    assert taken["division"] == VILLAGES[1]
 
 
 # Handing over

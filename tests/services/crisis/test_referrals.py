@@ -540,3 +540,22 @@ async def test_a_draft_that_nobody_sends_shows_until_it_is_sent_or_taken_back(
     assert await unsent() == [str(waits)]
     await world.do(lambda tx: commands.cancel_referral(waits, "本人已自行就医", OFFICER, tx))
     assert await unsent() == []
+
+
+async def test_a_draft_of_before_there_was_a_time_for_sending_counts_as_due_and_stops_no_raising(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    one = person()
+    key = (await world.flag(caller=one, **AGREED, **HIGH))["_id"]
+    referral = await world.referral(key)
+    del referral["send_by"]
+
+    async def as_it_was(tx: Any) -> None:
+        tx.put("referrals", referral)
+
+    await world.do(as_it_was)
+    answer = await client.get("/v1/attention", headers=world.keys.token("duty_officer"))
+    assert [row["case_id"] for row in answer.json()["unsent_referrals"]] == [str(key)]
+    raised = await world.flag(caller=one, **AGREED, **IMMINENT)
+    assert raised["tier"] == "imminent"
+    assert (await world.referral(key))["send_by"] is not None
