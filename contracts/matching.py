@@ -24,7 +24,11 @@ class ResponderOffered(Event):
 
 
 class OfferAccepted(Event):
-    """The responder takes the call, and holds no other until released."""
+    """The responder takes the call, and holds no other until released.
+
+    With `takes_over` nobody was asked: the call goes on under another entry of the same person, and this is the offer
+    by which it was first taken. `seconds` is 0 then, and the acceptance counts once, with the first.
+    """
 
     TYPE: ClassVar[str] = "matching.offer_accepted"
 
@@ -35,6 +39,7 @@ class OfferAccepted(Event):
     division: FineDivision
     tier: Tier
     seconds: Count
+    takes_over: uuid.UUID | None = None
 
 
 class OfferDeclined(Event):

@@ -397,7 +397,9 @@ async def note_offer(event: ResponderOffered, tx: Tx) -> None:
 
 
 async def note_responder(event: OfferAccepted, tx: Tx) -> None:
-    await _responder(event, tx, "accepted", event.responder_id)
+    """Who holds the case; the timeline has one acceptance of a call, under however many entries it goes on."""
+    noted = "responder_accepted" if event.takes_over is None else "responder_entry_changed"
+    await _responder(event, tx, "accepted", event.responder_id, noted)
 
 
 async def note_coordinator(event: CoordinatorCalled, tx: Tx) -> None:
@@ -405,7 +407,11 @@ async def note_coordinator(event: CoordinatorCalled, tx: Tx) -> None:
 
 
 async def _responder(
-    event: ResponderOffered | OfferAccepted | CoordinatorCalled, tx: Tx, state: str, responder_id: UUID | None
+    event: ResponderOffered | OfferAccepted | CoordinatorCalled,
+    tx: Tx,
+    state: str,
+    responder_id: UUID | None,
+    noted: str | None = None,
 ) -> None:
     case = await tx.get("cases", event.case_id)
     if case is None or case["responder"]["request_id"] != event.request_id or case["responder"]["state"] == "released":
@@ -419,7 +425,7 @@ async def _responder(
         "responder_id": responder_id,
         "as_of": event.occurred_at,
     }
-    note(case, tx, f"responder_{state}", "matching", responder_id=responder_id)
+    note(case, tx, noted or f"responder_{state}", "matching", responder_id=responder_id)
     tx.put("cases", case)
 
 

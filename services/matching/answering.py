@@ -29,7 +29,7 @@ async def check_offer(responder_id: uuid.UUID, tx: Tx, policies: Policies) -> No
 async def _may_still(offer: Document, tx: Tx, policies: Policies) -> bool:
     """Whether who was offered it may answer it now. A turn that ran out meanwhile counts, one withdrawn does not."""
     policy, ask = policies.at(tx.now), store.ask_of(await offering.request_of(offer, tx))
-    responder = await tx.get("responders", offer["responder_id"])
+    responder = await store.responder(tx, offer["responder_id"])
     if responder is None:
         return False
     person = store.person_of(responder, tx.now)

@@ -265,7 +265,7 @@ def _decisions(app: FastAPI, service: Service, policies: Policies) -> None:
             request = _visible(await tx.get("requests", request_id), caller)
             if request["state"] not in ("offered", "waiting"):
                 raise NotAllowed(f"the request is {request['state']}")
-            responder = await tx.get("responders", body.responder_id)
+            responder = await store.responder(tx, body.responder_id)
             if responder is None or not caller.sees(responder["division"]):
                 raise NotFound("there is no such responder")
             if responder["request_id"] not in (None, request_id):

@@ -28,7 +28,7 @@ async def load_volunteers(events: Sequence[VolunteerRegistered], tx: Tx) -> None
 
 async def note_volunteer(event: VolunteerRegistered, tx: Tx, policies: Policies) -> None:
     """Keep who may do what. What the person holds stays; what is only offered, if the person may still answer it."""
-    known = await tx.get("responders", event.volunteer_id)
+    known = await store.responder(tx, event.volunteer_id)
     if known is not None and known["revision"] >= event.revision:
         return
     responder = known or store.new_responder(event.volunteer_id)
@@ -64,8 +64,8 @@ async def note_merge(event: VolunteersMerged, tx: Tx, policies: Policies) -> Non
     Who holds a case under both ids keeps both, and the second one comes over once the first is done. Whoever was asked
     under the id that is gone was asked.
     """
-    gone = await tx.get("responders", event.gone_id) or store.new_responder(event.gone_id)
-    stays = await tx.get("responders", event.volunteer_id) or store.new_responder(event.volunteer_id)
+    gone = await store.responder(tx, event.gone_id) or store.new_responder(event.gone_id)
+    stays = await store.responder(tx, event.volunteer_id) or store.new_responder(event.volunteer_id)
     if gone["joined_at"] is not None and gone["joined_at"] > event.occurred_at:
         return
     _put({**gone, "merged_into": stays["_id"], "joined_at": event.occurred_at, "entries": []}, tx)
@@ -81,14 +81,14 @@ async def note_merge(event: VolunteersMerged, tx: Tx, policies: Policies) -> Non
 
 async def note_split(event: VolunteersSplit, tx: Tx) -> None:
     """Two people again. A case that came over stays with who holds it; what is held under the other id is its own."""
-    gone = await tx.get("responders", event.gone_id) or store.new_responder(event.gone_id)
+    gone = await store.responder(tx, event.gone_id) or store.new_responder(event.gone_id)
     if gone["joined_at"] is not None and gone["joined_at"] > event.occurred_at:
         return
-    stays = await tx.get("responders", event.volunteer_id)
+    stays = await store.responder(tx, event.volunteer_id)
     back: list[uuid.UUID] = []
     if stays is not None:
         for entry in stays["entries"]:
-            held = await tx.get("responders", entry)
+            held = await store.responder(tx, entry)
             if held is not None and held["merged_into"] == gone["_id"]:
                 back.append(entry)
         left = [entry for entry in stays["entries"] if entry not in (*back, gone["_id"])]

@@ -89,7 +89,7 @@ async def _choose(request: Document, tx: Tx, policy: Policy) -> Person | None:
             continue
         board = await store.read_areas(tx, [ask.division[: min(level, COUNTY)]], policy.duty.on_duty_roles)
         while (person := board.first(ask, level, policy)) is not None:
-            responder = await tx.get("responders", person.id)
+            responder = await store.responder(tx, person.id)
             if responder is not None and responder["request_id"] is None:
                 return person
             board.take(replace(person, busy=True))
@@ -113,7 +113,9 @@ async def _more_urgent(request: Document, responder_id: uuid.UUID, tx: Tx, polic
     return await tx.get("requests", ask.request_id) if ask is not None else None
 
 
-async def _offer(request: Document, responder_id: uuid.UUID, tx: Tx, policy: Policy) -> Document:
+async def _offer(
+    request: Document, responder_id: uuid.UUID, tx: Tx, policy: Policy, takes_over: uuid.UUID | None = None
+) -> Document:
     tier = Tier(request["tier"])
     offer = {
         "_id": new_id(),
@@ -130,17 +132,19 @@ async def _offer(request: Document, responder_id: uuid.UUID, tx: Tx, policy: Pol
         "seconds": None,
         "reason": None,
         "policy": policy.version,
+        "takes_over": takes_over,
     }
     tx.insert("offers", offer)
     await _hold(responder_id, request["_id"], tx)
     _change(request, tx, state="offered", offer_id=offer["_id"], responder_id=responder_id, reason=None)
     tx.set_timer(OFFER, offer["_id"], offer["expires_at"])
-    tx.emit(ResponderOffered(**_told(offer, tx), expires_at=offer["expires_at"]))
+    if takes_over is None:
+        tx.emit(ResponderOffered(**_told(offer, tx), expires_at=offer["expires_at"]))
     return offer
 
 
 async def _hold(responder_id: uuid.UUID, request_id: uuid.UUID, tx: Tx) -> None:
-    responder = await tx.get("responders", responder_id)
+    responder = await store.responder(tx, responder_id)
     if responder is None or responder["request_id"] is not None:
         raise RuntimeError("a responder would hold two requests")
     responder["request_id"] = request_id
@@ -219,7 +223,7 @@ async def look_again(province: str, tx: Tx, policies: Policies) -> None:
 
 async def free(responder_id: uuid.UUID, request_id: uuid.UUID, tx: Tx) -> None:
     """A responder holds this request no more."""
-    responder = await tx.get("responders", responder_id)
+    responder = await store.responder(tx, responder_id)
     if responder is None or responder["request_id"] != request_id:
         return
     responder["request_id"] = None
@@ -229,7 +233,7 @@ async def free(responder_id: uuid.UUID, request_id: uuid.UUID, tx: Tx) -> None:
 
 async def serve_waiting(responder_id: uuid.UUID, tx: Tx, policies: Policies) -> None:
     """Offer the most urgent waiting request that somebody who became free, or came on duty, may answer."""
-    responder = await tx.get("responders", responder_id)
+    responder = await store.responder(tx, responder_id)
     if responder is None or responder["request_id"] is not None:
         return
     waiting = store.waiting_in(tx, responder["division"][:2])
@@ -258,7 +262,7 @@ async def accept(offer: Document, tx: Tx) -> None:
     request = await request_of(offer, tx)
     await end_offer(offer, "accepted", tx, seconds=int((tx.now - offer["offered_at"]).total_seconds()))
     _change(request, tx, state="held")
-    tx.emit(OfferAccepted(**_told(offer, tx), seconds=offer["seconds"]))
+    tx.emit(OfferAccepted(**_told(offer, tx), seconds=offer["seconds"], takes_over=offer.get("takes_over")))
 
 
 async def decline(offer: Document, reason: DeclineReason, tx: Tx, policies: Policies) -> None:
@@ -299,11 +303,12 @@ async def release(request: Document, tx: Tx, policies: Policies) -> None:
 async def hand_over(request: Document, responder_id: uuid.UUID, tx: Tx, policies: Policies) -> bool:
     """A case that is held under an entry goes with the person to the one that stands for it; False if that holds one.
 
-    What the other was only offered goes on to somebody else.
+    What the other was only offered goes on to somebody else. Nobody is asked, so none is told to be offered anything:
+    it is the acceptance of before, and told as taken over from it.
     """
     holder = request["responder_id"]
     offer, own = await tx.get("offers", request["offer_id"]), await open_offer_of(responder_id, tx)
-    responder = await tx.get("responders", responder_id)
+    responder = await store.responder(tx, responder_id)
     assert offer is not None
     assert responder is not None
     if own is not None:
@@ -312,7 +317,8 @@ async def hand_over(request: Document, responder_id: uuid.UUID, tx: Tx, policies
         return False
     tx.put("offers", {**offer, "state": "finished"})
     await free(holder, request["_id"], tx)
-    await accept(await _offer(request, responder_id, tx, policies.at(tx.now)), tx)
+    first = offer.get("takes_over") or offer["_id"]
+    await accept(await _offer(request, responder_id, tx, policies.at(tx.now), first), tx)
     if own is not None:
         await offer_next(await request_of(own, tx), tx, policies)
     return True
@@ -327,19 +333,19 @@ async def note_asked(request_id: uuid.UUID, responder_id: uuid.UUID, tx: Tx) -> 
 
 async def take_over(responder_id: uuid.UUID, tx: Tx, policies: Policies) -> None:
     """Who became free holds from now on what one of the person's other entries holds."""
-    responder = await tx.get("responders", responder_id)
+    responder = await store.responder(tx, responder_id)
     for entry in responder["entries"] if responder is not None else ():
-        held = await tx.get("responders", entry)
+        held = await store.responder(tx, entry)
         request = await tx.get("requests", held["request_id"]) if held is not None and held["request_id"] else None
         if request is not None and not await hand_over(request, responder_id, tx, policies):
             return
-        left = await tx.get("responders", responder_id)
+        left = await store.responder(tx, responder_id)
         assert left is not None
         tx.put("responders", {**left, "entries": [one for one in left["entries"] if one != entry]})
 
 
 async def open_offer_of(responder_id: uuid.UUID, tx: Tx) -> Document | None:
-    responder = await tx.get("responders", responder_id)
+    responder = await store.responder(tx, responder_id)
     request = await tx.get("requests", responder["request_id"]) if responder and responder["request_id"] else None
     offer = await tx.get("offers", request["offer_id"]) if request is not None else None
     return offer if offer is not None and offer["state"] == "open" else None

@@ -4,8 +4,10 @@
   the person was offered or holds; each offer, answer and release writes it, so that two transactions that reach for
   the same person meet, and one of them is done again. `spells` are days on which a fact counts (see the event),
   `merged_into` who stands for the entry since `joined_at`, and `entries` those merged into this one that hold a case.
+  What a document lacks is as of a new one; `responder` and `complete` read it so.
 - `duties`: turns of duty, each with `slots` by which the turns of a day and an area are found.
-- `requests` and `offers`: what was asked, and of whom. A request is offered, held, waiting or released.
+- `requests` and `offers`: what was asked, and of whom. A request is offered, held, waiting or released. `takes_over` of
+  an offer is the one under which the same person took the call, before the entry of it was merged into another.
 - `watches`, by province: when the waiting requests are held against who is on duty again.
 - `divisions`: names, for what people read.
 """
@@ -58,6 +60,7 @@ COLLECTIONS = {
 
 def person_of(document: Document, moment: datetime) -> Person:
     """A responder with what counts at a moment: a certificate that ran out yesterday does not, whoever told it."""
+    document = complete(document)
     day, spells = local_day(moment).isoformat(), document["spells"]
 
     def counting(fact: str, codes: list[int]) -> frozenset[int]:
@@ -94,6 +97,17 @@ def new_responder(volunteer_id: uuid.UUID) -> Document:
         "joined_at": None,
         "entries": [],
     }
+
+
+def complete(document: Document) -> Document:
+    """A responder as it is written today: what was not kept yet when the document was written is as of a new one."""
+    return {**new_responder(document["_id"]), **document}
+
+
+async def responder(tx: Tx, volunteer_id: uuid.UUID) -> Document | None:
+    """The one way to read somebody by id: complete, whenever it was written."""
+    found = await tx.get("responders", volunteer_id)
+    return None if found is None else complete(found)
 
 
 def ask_of(request: Document) -> Ask:
@@ -145,8 +159,8 @@ async def read_areas(tx: Tx, areas: Iterable[str], roles: Collection[str]) -> Bo
     # The busy ones stay unread: where all are busy there are many of them, and hardly ever does it matter who.
     free = await tx.find("responders", {"_id": {"$in": list(people)}, "request_id": None})
     tx.remember("responders", free)
-    for responder in free:
-        board.put(person_of(responder, tx.now))
+    for one in free:
+        board.put(person_of(one, tx.now))
     board.areas |= wanted
     return board
 
@@ -184,7 +198,7 @@ async def _put_all(tx: Tx, board: Board, people: list[uuid.UUID]) -> None:
     await tx.load("responders", people)
     for person in people:
         board.unread.pop(person, None)
-        document = await tx.get("responders", person)
+        document = await responder(tx, person)
         if document is not None:
             board.put(person_of(document, tx.now))
 
@@ -295,7 +309,7 @@ async def read_due_offers(tx: Tx) -> None:
 
 async def read_offers_of(tx: Tx, responder_ids: Iterable[uuid.UUID]) -> None:
     """What these people were offered or hold: their requests and the offers of these."""
-    people = [await tx.get("responders", key) for key in responder_ids]
+    people = [await responder(tx, key) for key in responder_ids]
     held = [person["request_id"] for person in people if person is not None and person["request_id"] is not None]
     if held:
         await tx.load("requests", held)
@@ -314,7 +328,7 @@ async def asked_of(tx: Tx, responder_id: uuid.UUID) -> list[Document]:
 async def standing_for(tx: Tx, responder_id: uuid.UUID) -> uuid.UUID:
     """Who stands for an entry that was merged into another; the same id for all others."""
     seen = {responder_id}
-    while (document := await tx.get("responders", responder_id)) is not None:
+    while (document := await responder(tx, responder_id)) is not None:
         following = document["merged_into"]
         if following is None or following in seen:
             break
@@ -330,7 +344,7 @@ async def read_held(tx: Tx, request_ids: list[uuid.UUID], roles: Collection[str]
     await tx.load("offers", [request["offer_id"] for request in requests if request["offer_id"]])
     freed = [request["responder_id"] for request in requests if request["responder_id"]]
     await tx.load("responders", freed)
-    homes = [responder["division"] for key in freed if (responder := await tx.get("responders", key)) is not None]
+    homes = [person["division"] for key in freed if (person := await responder(tx, key)) is not None]
     for province in sorted({home[:2] for home in homes}):
         if await waiting_in(tx, province).first(tx, lambda ask: True) is not None:
             await read_turns_of(tx, freed, roles)
@@ -366,7 +380,7 @@ async def waiting_for_coordinator(database: Database, division: str, limit: int)
 
 async def offers_to(tx: Tx, responder_id: uuid.UUID) -> list[Document]:
     """What a responder has open or holds, under the person's entries too that were merged into this one."""
-    document = await tx.get("responders", responder_id)
+    document = await responder(tx, responder_id)
     ids = [responder_id, *(document["entries"] if document is not None else ())]
     return await tx.find("offers", {"responder_id": {"$in": ids}, "state": {"$in": ["open", "accepted"]}})
 
@@ -391,4 +405,5 @@ async def audit_facts(database: Database, events: Iterable[Event]) -> Facts:
     """What differs between this database and the events of the log."""
     read = {name: [row async for row in database.stream(name, {})] for name in ("requests", "offers", "responders")}
     timers = {row["_id"] async for row in database.stream("timers", {})}
-    return held_against(events, read["requests"], read["offers"], read["responders"], timers)
+    people = [complete(row) for row in read["responders"]]
+    return held_against(events, read["requests"], read["offers"], people, timers)

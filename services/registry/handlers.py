@@ -11,7 +11,7 @@ from services.registry.commands.service_records_assignments import open_assignme
 
 
 async def load_assignments(events: Sequence[OfferAccepted], tx: Tx) -> None:
-    await tx.load("service_assignments", [event.offer_id for event in events])
+    await tx.load("service_assignments", [event.takes_over or event.offer_id for event in events])
 
 
 async def await_hours(event: OfferAccepted, tx: Tx) -> None:

@@ -63,6 +63,8 @@ def _offers_fit(told: list[Event], offers: list[Document]) -> Iterable[tuple[str
     count = Counter((event.offer_id, type(event)) for event in told if isinstance(event, kinds))
     for offer in offers:
         wanted = {ResponderOffered, ENDED.get(offer["state"], ResponderOffered)}
+        if offer.get("takes_over") is not None:  # nobody was asked
+            wanted.discard(ResponderOffered)
         for kind in kinds:
             number = count.pop((offer["_id"], kind), 0)
             if number != (kind in wanted):

@@ -12,6 +12,7 @@ from chassis.auth import Caller, caller_with
 from chassis.db import Database
 from chassis.errors import NotFound, Refused
 from chassis.tx import Document, Tx
+from services.registry import store
 from services.registry.api.requests import keeps
 from services.registry.api.rosters import Language, Skill
 from services.registry.api.volunteers import own_person, present_person
@@ -29,6 +30,7 @@ from services.registry.keys import Keys
 
 Self = Annotated[Caller, Depends(caller_with("registrar", "coordinator", "volunteer"))]
 Writer = Annotated[Caller, Depends(caller_with("registrar", "volunteer"))]
+KEEPERS = ("registrar", "coordinator")
 Time = Annotated[str, StringConstraints(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
 """``HH:MM`` in Asia/Shanghai."""
 
@@ -100,7 +102,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         """What a person told for rosters; registrars, coordinators, and the person."""
 
         async def read(tx: Tx) -> Document:
-            return _shown(await present_person(tx, own_entry(ident, caller, "registrar", "coordinator"), caller))
+            return _shown(await present_person(tx, await own_entry(tx, ident, caller, *KEEPERS), caller))
 
         return await database.transact(read)
 
@@ -110,15 +112,15 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         told = body.told()
 
         async def write(tx: Tx) -> Document:
-            person = await own_person(tx, own_entry(ident, caller, "registrar"), caller)
+            person = await own_person(tx, await own_entry(tx, ident, caller, "registrar"), caller)
             return _shown(tell_availability(tx, person, told))
 
         return await database.transact(write)
 
 
-def own_entry(ident: uuid.UUID, caller: Caller, *keepers: str) -> uuid.UUID:
+async def own_entry(tx: Tx, ident: uuid.UUID, caller: Caller, *keepers: str) -> uuid.UUID:
     """The id, unless the caller has none of the roles and the entry is somebody else's: then there is none."""
-    if not keeps(caller, *keepers) and caller.subject != str(ident):
+    if not keeps(caller, *keepers) and ident not in await store.entries_of_subject(tx, caller.subject):
         raise NotFound("there is no such volunteer")
     return ident
 

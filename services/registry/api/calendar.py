@@ -64,7 +64,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         secret = new_secret()
 
         async def write(tx: Tx) -> Document:
-            person = await own_person(tx, own_entry(ident, caller, "registrar"), caller)
+            person = await own_person(tx, await own_entry(tx, ident, caller, "registrar"), caller)
             link = await reset_link(tx, ident, secret)
             _note(tx, caller, "calendar.link_reset", person)
             return {"path": f"/v1/calendar/{secret}.ics", "revision": link["revision"]}
@@ -78,7 +78,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         """No link any more; the person, or a registrar."""
 
         async def write(tx: Tx) -> None:
-            person = await present_person(tx, own_entry(ident, caller, "registrar"), caller)
+            person = await present_person(tx, await own_entry(tx, ident, caller, "registrar"), caller)
             if any([await drop_link(tx, entry) for entry in await store.entries_of(tx, ident)]):
                 _note(tx, caller, "calendar.link_dropped", person)
 

@@ -26,6 +26,7 @@ from services.registry.api.volunteers import (
 from services.registry.commands.consents import Guardian, guardian_of, record_consent, sign_pledge
 from services.registry.domain.consents import PURPOSES, Consent, Purpose, pledge_holds
 from services.registry.domain.people import TEXT_LIMIT, Flawed, plain, read_name, read_phone, read_text
+from services.registry.domain.people_policy import pledges_that_count, pledges_to_sign
 from services.registry.keys import Keys
 
 Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -112,9 +113,14 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
                 }
                 for purpose, consent in sorted(found["consents"].items())
             ]
-            in_force = keys.policies.people.at(tx.now)
-            holds = pledge_holds(found["pledge"], in_force.pledge.version)
-            return {"items": items, "pledge": found["pledge"], "pledge_holds": holds, "waits_for": found["waits_for"]}
+            policies = keys.policies.people
+            return {
+                "items": items,
+                "pledge": found["pledge"],
+                "pledge_holds": pledge_holds(found["pledge"], pledges_that_count(policies, tx.now)),
+                "pledges_to_sign": pledges_to_sign(policies, tx.now),
+                "waits_for": found["waits_for"],
+            }
 
         return await database.transact(read)
 
@@ -135,11 +141,11 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
     @app.put("/v1/volunteers/{ident}/pledge")
     async def put_pledge(ident: uuid.UUID, body: PledgeIn, caller: Registrar) -> Document:
-        """Record the signed pledge of confidentiality, of the version in force; registrars only."""
+        """Record the signed pledge of confidentiality, in force or to come; registrars only."""
 
         async def put(tx: Tx) -> Document:
             found = await own_person(tx, ident, caller)
-            in_force = keys.policies.people.at(tx.now).pledge.version
-            return await shown_person(tx, keys, await sign_pledge(tx, found, body.version, body.signed_on, in_force))
+            signed = await sign_pledge(tx, found, body.version, body.signed_on, keys.policies)
+            return await shown_person(tx, keys, signed)
 
         return await database.transact(put)

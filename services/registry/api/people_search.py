@@ -16,7 +16,7 @@ from services.registry.api.availability import Time
 from services.registry.api.people import Role
 from services.registry.api.requests import DivisionQuery, Limit, reach
 from services.registry.api.rosters import Language, Moment, Skill, span_of
-from services.registry.api.volunteers import shown_person
+from services.registry.api.volunteers import load_people, shown_person
 from services.registry.domain.availability import DAY, Window, read_minutes
 from services.registry.domain.people import PERSON_TYPES, QUALIFICATIONS
 from services.registry.keys import Keys
@@ -69,7 +69,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         rows, following = await people_found(database, asked, _place(after), limit, sort == "-division")
 
         async def show(tx: Tx) -> list[Document]:
-            await keys.persons.load(tx, [row["_id"] for row in rows])
+            await load_people(tx, keys, rows)
             return [
                 {
                     **await shown_person(tx, keys, row),

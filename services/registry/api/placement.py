@@ -19,7 +19,7 @@ from services.registry.api.people import Role
 from services.registry.api.places import visible
 from services.registry.api.places_forms import Day, Form, OccupationCode
 from services.registry.api.requests import READERS, After, Limit
-from services.registry.api.volunteers import shown_person, visible_person
+from services.registry.api.volunteers import load_people, shown_person, visible_person
 from services.registry.commands import placement as commands
 from services.registry.commands.places_staff import present_staff
 from services.registry.domain.gate import REASONS
@@ -101,7 +101,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
             day = local_day(tx.now).isoformat()
             codes = annex_codes(post.any_of)
             rows = await kept.suitable(tx, inside, codes, post.any_of, there, role, day, after, limit)
-            await keys.persons.load(tx, [row["_id"] for row in rows])
+            await load_people(tx, keys, rows)
             items = []
             for row in rows:
                 reasons = await commands.why_not(tx, row, place, occupation, keys.policies)

@@ -43,7 +43,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
         async def write(tx: Tx) -> Document:
             duty = await _duty(tx, name, ident, caller)
-            if not _keeps(caller) and caller.subject != str(duty["volunteer_id"]):
+            if not _keeps(caller) and duty["volunteer_id"] not in await store.entries_of_subject(tx, caller.subject):
                 raise NotFound("there is no such turn of duty")
             return await write_hand_over(tx, keys, duty, body.text)
 
@@ -98,7 +98,8 @@ async def _duty(tx: Tx, name: str, ident: uuid.UUID, caller: Caller) -> Document
 
 async def _hears(tx: Tx, duty: Document, subject: str) -> bool:
     """Whether the turn is the person's own, or one that may take over from it."""
-    return subject in {str(row["volunteer_id"]) for row in [duty, *await turns_after(tx, duty)]}
+    hearing = {row["volunteer_id"] for row in [duty, *await turns_after(tx, duty)]}
+    return not hearing.isdisjoint(await store.entries_of_subject(tx, subject))
 
 
 def _shown(note: Document) -> Document:

@@ -56,9 +56,9 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
             if before is not None:
                 if any(before[name] != value for name, value in body.model_dump().items()):
                     raise NotAllowed("the id is taken by another swap", reason="taken")
-                return _seen(before, caller, Side.from_id)
+                return await _seen(tx, before, caller, Side.from_id)
             duty = await _duty(tx, body.duty_id, "duty_id")
-            if not _may(caller, duty["division"], duty["volunteer_id"]):
+            if not await _may(tx, caller, duty["division"], duty["volunteer_id"]):
                 raise Refused("unknown_duty", "there is no such turn of duty", "duty_id")
             other = await store.volunteer(tx, body.to_id)
             if other is None or not other["active"] or not caller.sees(other["division"]):
@@ -79,14 +79,18 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         limit: Limit = 50,
     ) -> Document:
         """The swaps of a division; for a volunteer those that the person has a part in."""
-        own = _own(caller)
+        own = await database.transact(lambda tx: _own(tx, caller))
         query = swaps_wanted(reach(caller, division), own, state.value if state else None)
         return paged([_swap(row) for row in await store.page(database, "swaps", query, after, limit)], limit)
 
     @app.get("/v1/swaps/{ident}")
     async def read_swap(ident: uuid.UUID, caller: Party) -> Document:
         """One swap; the two persons, registrars and coordinators."""
-        return _swap(_seen(await database.get("swaps", ident), caller, *Side))
+
+        async def read(tx: Tx) -> Document:
+            return await _seen(tx, await swap_of(tx, ident), caller, *Side)
+
+        return _swap(await database.transact(read))
 
     @app.post("/v1/swaps/{ident}/accept")
     async def accept(ident: uuid.UUID, caller: Party) -> Document:
@@ -96,8 +100,8 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         """
 
         async def write(tx: Tx) -> Document:
-            found = _seen(await swap_of(tx, ident), caller, Side.to_id)
-            if not _keeps_all(caller, *found["turns"]):
+            found = await _seen(tx, await swap_of(tx, ident), caller, Side.to_id)
+            if not _keeps_all(caller, *found.get("turns", ())):
                 raise NotAllowed("one of the turns is on a roster outside of the caller's division", status=403)
             return await accept_swap(tx, found, keys.policies)
 
@@ -108,7 +112,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         """The other person does not take the turn."""
 
         async def write(tx: Tx) -> Document:
-            return end_swap(tx, _seen(await swap_of(tx, ident), caller, Side.to_id), State.declined)
+            return end_swap(tx, await _seen(tx, await swap_of(tx, ident), caller, Side.to_id), State.declined)
 
         return _swap(await database.transact(write))
 
@@ -117,36 +121,41 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         """Who offered the turn keeps it after all."""
 
         async def write(tx: Tx) -> Document:
-            return end_swap(tx, _seen(await swap_of(tx, ident), caller, Side.from_id), State.withdrawn)
+            return end_swap(tx, await _seen(tx, await swap_of(tx, ident), caller, Side.from_id), State.withdrawn)
 
         return _swap(await database.transact(write))
 
 
-def _own(caller: Caller) -> uuid.UUID | None:
-    """The person that a caller is; None for those who keep rosters."""
-    if keeps(caller, "registrar", "coordinator"):
+async def _own(tx: Tx, caller: Caller) -> list[uuid.UUID] | None:
+    """All entries of the person that a caller is; None for those who keep rosters."""
+    if _acts_for_others(caller):
         return None
     try:
-        return uuid.UUID(caller.subject)
+        uuid.UUID(caller.subject)
     except ValueError:
         raise NotFound("the token's subject is no volunteer") from None
+    return await store.entries_of_subject(tx, caller.subject)
 
 
-def _may(caller: Caller, division: str, *people: uuid.UUID) -> bool:
-    own = _own(caller)
-    return caller.sees(division) if own is None else own in people
+def _acts_for_others(caller: Caller) -> bool:
+    return keeps(caller, "registrar", "coordinator")
+
+
+async def _may(tx: Tx, caller: Caller, division: str, *people: uuid.UUID) -> bool:
+    own = await _own(tx, caller)
+    return caller.sees(division) if own is None else not set(own).isdisjoint(people)
 
 
 def _keeps_all(caller: Caller, *turns: Document) -> bool:
     """Whether no turn lies on a roster that a caller who acts for others does not keep."""
-    return _own(caller) is not None or all(caller.sees(turn["division"]) for turn in turns)
+    return not _acts_for_others(caller) or all(caller.sees(turn["division"]) for turn in turns)
 
 
-def _seen(found: Document | None, caller: Caller, *sides: Side) -> Document:
+async def _seen(tx: Tx, found: Document | None, caller: Caller, *sides: Side) -> Document:
     """The swap, where the caller keeps rosters there or stands on one of the sides."""
-    if found is None or not _may(caller, found["division"], found["from_id"], found["to_id"]):
+    if found is None or not await _may(tx, caller, found["division"], found["from_id"], found["to_id"]):
         raise NotFound("there is no such swap")
-    if not _may(caller, found["division"], *(found[side] for side in sides)):
+    if not await _may(tx, caller, found["division"], *(found[side] for side in sides)):
         raise NotAllowed("this is for the other person to say", status=403)
     return found
 

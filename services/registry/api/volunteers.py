@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Query, Request, Response
@@ -29,6 +31,7 @@ from services.registry.api.people import (
     Workforce,
 )
 from services.registry.api.requests import DIVISION, UPLOAD, After, DivisionQuery, Limit, paged, reach, seen, uploaded
+from services.registry.commands.facts import read_papers, told_of
 from services.registry.domain.people import (
     PERSON_TYPES,
     QUALIFICATIONS,
@@ -127,7 +130,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
         async def find(tx: Tx) -> Document:
             rows = await store.with_traits(tx, asked, division, 20)
-            await keys.persons.load(tx, [row["_id"] for row in rows])
+            await load_people(tx, keys, rows)
             return {"items": [await shown_person(tx, keys, row) for row in rows]}
 
         return await database.transact(find)
@@ -180,7 +183,7 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
 
         async def read(tx: Tx) -> list[Document]:
             rows = await store.volunteers_in(tx, query, after, limit)
-            await keys.persons.load(tx, [row["_id"] for row in rows])
+            await load_people(tx, keys, rows)
             return [await shown_person(tx, keys, row) for row in rows]
 
         return paged(await database.transact(read), limit)
@@ -261,8 +264,18 @@ def note_reading(tx: Tx, caller: Caller, action: str, found: Document, reason: s
     tx.record(actor=caller.subject, action=action, subject=ident, reason=reason, division=division)
 
 
+async def load_people(tx: Tx, keys: Keys, rows: Sequence[Document]) -> None:
+    """Read at once what `shown_person` needs of these people, in a transaction that writes nothing of them."""
+    idents = [row["_id"] for row in rows]
+    await keys.persons.load(tx, idents)
+    await read_papers(tx, idents)
+
+
 async def shown_person(tx: Tx, keys: Keys, row: Document) -> Document:
-    """A person as lists show one: codes, the age of today, and a name and a number that are masked."""
+    """A person as lists show one: codes, the age of today, and a name and a number that are masked.
+
+    `counts` is what matching is told of the codes, and on which days.
+    """
     kept = ("revision", "division", "roles", "person_types", "qualifications", "trained", "active", "erased")
     shown = {"id": row["_id"], **{name: row[name] for name in kept}}
     if row["merged_into"] is not None:
@@ -280,4 +293,5 @@ async def shown_person(tx: Tx, keys: Keys, row: Document) -> Document:
         **more,
         "age": aged(person, row, today).age,
         "minor": row["minor_until"] is not None and today.isoformat() < row["minor_until"],
+        "counts": asdict(await told_of(tx, row)),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from typing import Any
 
 from chassis.clock import local_day
@@ -11,20 +10,23 @@ from chassis.errors import NotAllowed, Refused
 from chassis.tx import Document, Tx
 from services.registry import store
 from services.registry.commands.children_keepers import end_keeping
-from services.registry.commands.children_tasks import take_back
+from services.registry.commands.children_tasks import take_back, take_back_unfit
+from services.registry.commands.standing import look_again
 from services.registry.domain.children_checks import Result
+from services.registry.policy import Policies
 from services.registry.store import children_database as kept
 
 STOOD_DOWN = "record_check"
 
 
 async def enter_check(
-    tx: Tx, ident: uuid.UUID, person: Document, told: dict[str, Any], by: str
+    tx: Tx, ident: uuid.UUID, person: Document, told: dict[str, Any], by: str, policies: Policies
 ) -> tuple[Document, bool]:
     """A query and its answer; the same again changes nothing, and another under its id is a conflict.
 
-    Who is not clear keeps no database and helps no child from this moment: the terms end and the tasks are taken back.
-    The audit log has that a query was entered, and not what came back.
+    Who is not clear keeps no database and helps no child from this moment: the terms end, and the tasks and the turns
+    on rosters that ask for a query are taken back. Who is not cleared any more by an answer that says neither is on no
+    such roster and helps no child. The audit log has that a query was entered, and not what came back.
     """
     if told["on"] > local_day(tx.now).isoformat():
         raise Refused("bad_date", "查询日期不能晚于今天", "on")
@@ -46,28 +48,36 @@ async def enter_check(
     }
     tx.put("record_checks", document)
     _record(tx, document, "record_check.entered", told["asked"], by)
-    # A task that is given at the same moment meets this at the person's document; a term opens nothing past the gate.
-    tx.increment("volunteers", person["_id"], {"turns": 1})
     if told["result"] == Result.not_clear:
         await take_back(tx, entries, by)
         await end_keeping(tx, entries, STOOD_DOWN, by)
+    await _stand_down(tx, person, policies, by)
     return document, True
 
 
-def withdraw_check(tx: Tx, check: Document, reason: str, by: str) -> Document:
-    """A query that was entered by mistake, or whose answer was corrected, counts no more; it stays in the list."""
+async def withdraw_check(
+    tx: Tx, check: Document, person: Document, reason: str, by: str, policies: Policies
+) -> Document:
+    """A query that was entered by mistake, or whose answer was corrected, counts no more; it stays in the list.
+
+    Who is not cleared without it is taken off duty and off the tasks that ask for one, as after an answer.
+    """
     if check["withdrawn"] is not None:
         return check
     document = {**check, "withdrawn": reason, "revision": check["revision"] + 1}
     tx.put("record_checks", document)
     _record(tx, document, "record_check.withdrawn", reason, by)
+    await _stand_down(tx, person, policies, by)
     return document
 
 
-async def forget_checks(tx: Tx, entries: Sequence[uuid.UUID]) -> None:
-    """Of who is erased no query is kept; who comes back brings a new one."""
-    for check in await kept.record_checks_of(tx, entries):
-        tx.delete("record_checks", check["_id"])
+async def _stand_down(tx: Tx, person: Document, policies: Policies, by: str) -> None:
+    """Take back what the person may not do any more.
+
+    The look touches the person's document, and a task that is given at the same moment meets it there.
+    """
+    await look_again(tx, person["_id"], policies, papers=False)
+    await take_back_unfit(tx, person["_id"], policies, by)
 
 
 def _record(tx: Tx, check: Document, action: str, reason: str, by: str) -> None:

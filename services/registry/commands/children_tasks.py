@@ -17,7 +17,7 @@ from services.registry.commands.places_people import known_person
 from services.registry.domain.children import HELPER, State, key_of
 from services.registry.domain.children_tasks import State as Task
 from services.registry.domain.children_tasks import allows, is_open
-from services.registry.domain.gate import REASONS
+from services.registry.domain.gate import REASONS, Reason
 from services.registry.keys import Keys
 from services.registry.policy import Policies
 from services.registry.store import children_database as kept
@@ -78,9 +78,13 @@ async def give_task(
 
 async def check_helper(tx: Tx, policies: Policies, person: Document) -> None:
     """Raises `NotAllowed` with the first reason why the gate lets a person not help a child."""
-    if reasons := (await may(tx, person, Asked(local_day(tx.now), role=HELPER), policies)).reasons:
+    if reasons := await _reasons(tx, policies, person):
         told = "、".join(dict.fromkeys(REASONS[one.code] for one in reasons))
         raise NotAllowed(told, reason=reasons[0].code, field="volunteer_id")
+
+
+async def _reasons(tx: Tx, policies: Policies, person: Document) -> tuple[Reason, ...]:
+    return (await may(tx, person, Asked(local_day(tx.now), role=HELPER), policies)).reasons
 
 
 async def move_task(tx: Tx, task: Document, child: Document, to: Task, by: str) -> Document:
@@ -105,6 +109,16 @@ async def take_back(tx: Tx, entries: Sequence[uuid.UUID], by: str) -> None:
     for child in children.values():
         if child is not None:
             await save_helped(tx, child, by)
+
+
+async def take_back_unfit(tx: Tx, ident: uuid.UUID, policies: Policies, by: str) -> None:
+    """Withdraw the tasks of a person whom the gate does not let help a child any more: nobody waits for who may not."""
+    entries = await store.entries_of(tx, ident)
+    if not await kept.tasks_for(tx, entries):
+        return
+    person = await places_kept.working(tx, ident)
+    if person is None or await _reasons(tx, policies, person):
+        await take_back(tx, entries, by)
 
 
 async def look_into(tx: Tx, keys: Keys, ident: uuid.UUID, subject: str, reason: str) -> tuple[Document, dict[str, str]]:

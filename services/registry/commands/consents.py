@@ -12,7 +12,9 @@ from contracts.registry import ConsentRecorded
 from services.registry.commands.standing import look_again
 from services.registry.commands.volunteers import put_volunteer
 from services.registry.domain.consents import Consent, Purpose, allows
+from services.registry.domain.people_policy import pledges_to_sign
 from services.registry.keys import Keys
+from services.registry.policy import Policies
 
 
 @dataclass(frozen=True)
@@ -89,13 +91,16 @@ def told_before(person: Document, purpose: str) -> int:
     return told
 
 
-async def sign_pledge(tx: Tx, person: Document, version: str, on: date, in_force: str) -> Document:
+async def sign_pledge(tx: Tx, person: Document, version: str, on: date, policies: Policies) -> Document:
     """Keep which pledge of confidentiality was signed and when; told again, nothing more happens.
 
-    Raises `Refused` for another version than the one in force, or a day to come.
+    One that is to come may be signed ahead. Raises `Refused` for a version that is not known or is older than the one
+    in force, or a day to come.
     """
-    if version != in_force:
-        raise Refused("other_version", f"the pledge in force is {in_force}", "version")
+    known = pledges_to_sign(policies.people, tx.now)
+    if version not in known:
+        detail = f"the pledge in force is {known[0]}; may be signed: {', '.join(known)}"
+        raise Refused("other_version", detail, "version")
     if on > local_day(tx.now):
         raise Refused("bad_date", "a pledge is not signed on a day to come", "signed_on")
     pledge = {"version": version, "signed_on": on.isoformat()}

@@ -245,8 +245,8 @@ def _remarks(roster: Document, person: Document, turn: Turn) -> list[str]:
     return remarks
 
 
-async def withdraw_unfit(tx: Tx, person: Document, policies: Policies) -> list[Document]:
-    """Withdraw the turns to come that the gate would not let a person take any more; a running one is such a turn.
+async def withdraw_unfit(tx: Tx, person: Document, policies: Policies, *, running: bool = True) -> list[Document]:
+    """Withdraw the turns to come that the gate would not let a person take any more; a `running` one is such a turn.
 
     A turn is asked for what it was asked for when it was made: a course that is offered since then takes nobody off
     duty. The person's document is touched, so that a turn that is made at the same moment meets this look.
@@ -259,6 +259,8 @@ async def withdraw_unfit(tx: Tx, person: Document, policies: Policies) -> list[D
     facts = (await bare_facts(tx, [person], tx.now, local_day(tx.now), policies))[ident]
     withdrawn = []
     for duty in duties:
+        if duty["starts_at"] <= tx.now and not running:
+            continue
         if await _unfit(tx, duty, person, facts, policies):
             withdrawn.append(withdraw_duty(tx, duty))
     return withdrawn

@@ -67,6 +67,8 @@ async def tutor(
 
 def end_tutoring(tx: Tx, tutoring: Document, until: str) -> Document:
     """A tutoring ends on a day, because the member of the team who does it left."""
+    if tutoring["until"] == until:
+        return tutoring
     return _put(tx, {**tutoring, "revision": tutoring["revision"] + 1, "until": until})
 
 

@@ -13,12 +13,10 @@ from contracts.registry import Fact, Spell
 from services.registry.domain.facts import Told, claims, claims_of, counted, unchecked_after, vouched_in
 from services.registry.domain.gate import Held, Trained
 from services.registry.domain.people import Registration
-from services.registry.domain.qualifications import State
 from services.registry.store import qualifications as kept
 from services.registry.store import trainings as trainings_kept
 
-Papers = tuple[list[tuple[Held, bool]], list[Trained]]
-MISTAKE = "entered_by_mistake"
+Papers = tuple[list[tuple[Held, str | None]], list[Trained]]
 SPELLS = 64
 
 
@@ -79,9 +77,9 @@ async def papers_of(tx: Tx, people: Sequence[uuid.UUID]) -> dict[uuid.UUID, Pape
         latest = list(merged)
     found: dict[uuid.UUID, Papers] = {ident: ([], []) for ident in people}
     for row in await kept.papers_of(tx, list(owner)):
-        by_mistake = row["state"] == State.withdrawn and row["log"][-1]["reason"] == MISTAKE
+        reason = row["log"][-1]["reason"] if row["log"] else None
         held = Held(row["kind"], row["state"], row["valid_from"], row["valid_until"])
-        found[owner[row["person_id"]]][0].append((held, by_mistake))
+        found[owner[row["person_id"]]][0].append((held, reason))
     for row in await trainings_kept.attended_by(tx, list(owner)):
         trained = Trained(frozenset(row["topics"]), row["level"], row["passed"], row["on"], row["until"])
         found[owner[row["person_id"]]][1].append(trained)
@@ -89,5 +87,5 @@ async def papers_of(tx: Tx, people: Sequence[uuid.UUID]) -> dict[uuid.UUID, Pape
 
 
 async def read_papers(tx: Tx, people: Sequence[uuid.UUID]) -> None:
-    """Read at once what `told_of` asks for, in a transaction that writes many people and no papers."""
+    """Read at once what `told_of` asks for, in a transaction that writes or shows many people and writes no papers."""
     tx.memo["papers"] = await papers_of(tx, people) if people else {}

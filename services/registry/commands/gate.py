@@ -29,6 +29,7 @@ from services.registry.domain.gate import (
     bound,
     unmet,
 )
+from services.registry.domain.people_policy import pledges_that_count
 from services.registry.policy import Policies
 from services.registry.store import children_database as children_kept
 from services.registry.store import places as places_kept
@@ -78,7 +79,7 @@ async def bare_facts(
     for row in await children_kept.record_checks_of(tx, list(owner)):
         checks[owner[row["person_id"]]].append(row)
     valid_days = policies.children.at(moment).record_check.valid_days
-    version = policies.people.at(moment).pledge.version
+    pledges = pledges_that_count(policies.people, moment)
     facts = {}
     for person in people:
         ident, until = person["_id"], person.get("minor_until")
@@ -89,7 +90,7 @@ async def bare_facts(
             age_known=until is not None or person.get("birth_year") is not None,
             contactable=matching.get("state") != Consent.withdrawn,
             word=person.get("trained") == "yes" and TRAINED not in person.get("unchecked", ()),
-            pledged=pledge_holds(person.get("pledge"), version),
+            pledged=pledge_holds(person.get("pledge"), pledges),
             held=tuple(held[ident]),
             trained=tuple(trained[ident]),
             covers=tuple(covers[ident]),

@@ -32,7 +32,8 @@ async def leave(tx: Tx, person: Document) -> None:
     A place and a street have no responsible person until one is named; a term of a team that runs ends today, and one
     that would begin later is taken out; a provider that is this person is suspended until it is verified anew.
     Who kept the database of children keeps it no more, and the tasks for children are taken back.
-    Nobody answers for the person's grids; guidance and tutoring by this very person end as terms do.
+    Nobody answers for the person's grids; guidance and tutoring by this very person end as terms do, and what would
+    begin later stays with a last day before its first: it is never in force.
     """
     entries = await store.entries_of(tx, person["_id"])
     for place in await places.in_charge_of(tx, entries):

@@ -78,7 +78,7 @@ def _keyed(document: Document) -> Document:
     if document["status"] == State.ended:
         document.pop("identity_key", None)
         return document
-    if document["credit_code"] is not None:
+    if document.get("credit_code") is not None:
         document["credit_key"] = f"{_county(document)}:{document['credit_code']}"
     licence = document.get("licence")
     if licence is not None and licence["valid_until"] is not None:

@@ -36,10 +36,11 @@ async def enter(
         "valid_until": last.isoformat() if last else None,
     }
     fields = {"issuer": told["issuer"], "number": told["number"], "sha256": told["sha256"] or ""}
+    holder = before["person_id"] if before else person["_id"]
     if before is not None:
-        if before["person_id"] != person["_id"]:
+        if holder not in await store.entries_of(tx, person["_id"]):
             raise NotAllowed("this id is another person's qualification", reason="taken")
-        known = await keys.persons.open(tx, before["person_id"], before["sealed"])
+        known = await keys.persons.open(tx, holder, before["sealed"])
         fields["sha256"] = fields["sha256"] or known["sha256"]
         if known == fields and all(before[name] == value for name, value in state.items()):
             return before, False
@@ -53,10 +54,10 @@ async def enter(
         **state,
         "_id": ident,
         "revision": base["revision"] + 1,
-        "person_id": person["_id"],
+        "person_id": holder,
         "division": person["division"],
         "state": State.entered.value,
-        "sealed": await keys.persons.seal(tx, person["_id"], fields),
+        "sealed": await keys.persons.seal(tx, holder, fields),
         "entered_by": by,
         "log": [*base["log"], _step(tx, State.entered, by, None)],
     }

@@ -52,6 +52,8 @@ async def relate(
 
 def end_relation(tx: Tx, relation: Document, until: str) -> Document:
     """A relation ends on a day, because the person who is named in it left."""
+    if relation["until"] == until:
+        return relation
     return _put(tx, {**relation, "revision": relation["revision"] + 1, "until": until})
 
 

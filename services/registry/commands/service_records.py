@@ -107,7 +107,10 @@ async def record_service(
         "sealed": await keys.persons.seal(tx, person["_id"], {"content": told.content}),
     }
     _count(tx, await kept.total(tx, person["_id"]), document, 1)
-    return _write(tx, document)
+    written = _write(tx, document)
+    if corrects is not None:
+        await settle_doubles(tx, entries)
+    return written
 
 
 async def withdraw_record(tx: Tx, record: Document, caller: Caller, reason: str) -> Document:
@@ -117,7 +120,8 @@ async def withdraw_record(tx: Tx, record: Document, caller: Caller, reason: str)
     if not allows(State(record["state"]), State.withdrawn):
         raise NotAllowed("这条记录已由另一条更正")
     await _organised_by(tx, record["organisation_id"], record["volunteer_id"], caller)
-    if record["state"] == State.counted:
+    counted = record["state"] == State.counted
+    if counted:
         _count(tx, await kept.total(tx, record["volunteer_id"]), record, -1)
     tx.record(
         actor=caller.subject,
@@ -126,25 +130,23 @@ async def withdraw_record(tx: Tx, record: Document, caller: Caller, reason: str)
         reason=reason,
         division=record["division"],
     )
-    return _write(tx, {**record, "state": State.withdrawn.value})
+    written = _write(tx, {**record, "state": State.withdrawn.value})
+    if counted:
+        await settle_doubles(tx, await store.entries_of(tx, record["volunteer_id"]))
+    return written
 
 
 async def settle_doubles(tx: Tx, entries: Sequence[uuid.UUID]) -> None:
-    """Let no hour of a person count twice, after entries were made one or parted; each change with its event.
+    """Let no hour of a person count twice, nor be lost, after entries were made one or parted, or a record that
+    counted was corrected or withdrawn; each change with its event.
 
-    Of two records that overlap the one that was written down first counts. A double counts again once the record it
-    doubles is no longer the same person's.
+    Of two records that overlap and count the one that was written down first goes on counting. A double counts again
+    as soon as nothing that counts overlaps it.
     """
     kept.touch_totals(tx, entries)
     rows = await kept.standing_of(tx, entries)
-    blocking = {row["double_of"] for row in rows if row["state"] == State.double}
-    await tx.load("service_records", blocking)
     counting: list[Document] = []
-    for row in rows:
-        if row["state"] == State.double:
-            other = await kept.record(tx, row["double_of"])
-            if other is not None and other["volunteer_id"] in entries:
-                continue
+    for row in sorted(rows, key=lambda one: one["state"] == State.double):  # what counts comes before what waits
         span = span_of(row)
         first = next((one for one in counting if span.touches(span_of(one))), None)
         if first is None:
@@ -155,7 +157,7 @@ async def settle_doubles(tx: Tx, entries: Sequence[uuid.UUID]) -> None:
         elif first is not None and row["state"] == State.counted:
             _count(tx, await kept.total(tx, row["volunteer_id"]), row, -1)
             _write(tx, {**row, "state": State.double.value, "double_of": first["_id"]})
-        elif first is not None:
+        elif first is not None and row["double_of"] != first["_id"]:
             tx.put("service_records", {**row, "double_of": first["_id"]})
 
 

@@ -13,13 +13,22 @@ from services.registry.store import service_records as kept
 
 
 async def open_assignment(event: OfferAccepted, tx: Tx) -> None:
-    """The responder took the call; an offer is accepted once."""
-    if await kept.assignment(tx, event.offer_id) is not None:
+    """The responder took the call; an offer is accepted once.
+
+    A call that goes on under another entry of the person is the same call, under the offer by which it was first taken:
+    while it waits for its hours, it is of the entry that holds it. The two may be told in any order.
+    """
+    ident = event.takes_over or event.offer_id
+    known = await kept.assignment(tx, ident)
+    if known is not None:
+        later = event.takes_over is not None and event.occurred_at >= (known.get("moved_at") or known["accepted_at"])
+        if later and State(known["state"]) is State.open and known["volunteer_id"] != event.responder_id:
+            _write(tx, {**known, "volunteer_id": event.responder_id, "moved_at": event.occurred_at})
         return
     _write(
         tx,
         {
-            "_id": event.offer_id,
+            "_id": ident,
             "revision": 0,
             "volunteer_id": event.responder_id,
             "division": event.division,

@@ -17,7 +17,7 @@ from services.registry.store.rosters import open_swap_of
 
 async def offer_swap(tx: Tx, ident: uuid.UUID, duty: Document, to: uuid.UUID, in_return: Document | None) -> Document:
     """Offer a turn to another person, in return for one of theirs or for none."""
-    if to == duty["volunteer_id"]:
+    if to in await store.entries_of(tx, duty["volunteer_id"]):
         raise NotAllowed("a turn is swapped with another person", reason="same_person")
     if in_return is not None and in_return["volunteer_id"] != to:
         raise NotAllowed("the turn given in return is not of the person asked", reason="not_theirs")
@@ -48,12 +48,18 @@ async def offer_swap(tx: Tx, ident: uuid.UUID, duty: Document, to: uuid.UUID, in
 async def accept_swap(tx: Tx, swap: Document, policies: Policies) -> Document:
     """Withdraw the turns and make them anew for the other person, under all rules of a new turn.
 
-    Raises `NotAllowed` or `Refused` where one of them does not hold any more; the swap then stays offered.
+    A turn goes to the entry that stands for who takes it. Raises `NotAllowed` or `Refused` where one of the rules does
+    not hold any more; the swap then stays offered.
     """
     if swap["state"] == State.accepted:
         return swap
     _check_move(swap, State.accepted)
-    sides = [(swap["from_id"], swap["to_id"]), (swap["to_id"], swap["from_id"])]
+    if not swap.get("turns"):
+        raise NotAllowed("what the turns were when they were offered was not kept: offer them anew", reason="changed")
+    giver, other = [(await store.entries_of(tx, swap[side]))[0] for side in ("from_id", "to_id")]
+    if giver == other:
+        raise NotAllowed("the two are one person since", reason="same_person")
+    sides = [(swap["from_id"], other), (swap["to_id"], giver)]
     given = []
     for offered, (holder, taker) in zip(swap["turns"], sides, strict=False):
         duty = _still(tx, await store.duty(tx, offered["duty_id"]), holder)

@@ -43,12 +43,12 @@ async def offer_course(
         raise Refused("bad_audience", "党校培训的对象须含领导干部 cadres", "audiences")
     if told["programme"] is not None and not PROGRAMMES[told["programme"]].topics.intersection(told["topics"]):
         raise Refused("bad_topics", "课程内容不含培养项目要求的任何一项", "topics")
+    if told["active"]:  # before anything else: a course that was offered before traces were kept leaves one now
+        await kept.note_offers(tx, told["division"], told["topics"])
     if _same(before, told) and before is not None:
         return before, False
     document = {"_id": ident, "revision": before["revision"] + 1 if before else 1, **told}
     tx.put("courses", document)
-    if document["active"]:
-        await kept.note_offers(tx, document["division"], document["topics"])
     fields = ("revision", "division", "level", "type", "field", "programme", "syllabus", "active")
     tx.emit(
         CourseOffered(

@@ -11,11 +11,10 @@ from chassis.tx import Document, Tx
 from contracts.registry import VolunteerRegistered
 from services.registry import store
 from services.registry.commands.calendar import drop_link
-from services.registry.commands.children_checks import forget_checks
 from services.registry.commands.duty import withdraw_duty, withdraw_unfit
 from services.registry.commands.facts import spells_of, told_of, unchecked_of
 from services.registry.commands.leaving import leave
-from services.registry.commands.papers import carry_papers
+from services.registry.commands.papers import carry_papers, forget_checks
 from services.registry.commands.providers import forget_identity
 from services.registry.domain.consents import waits_for
 from services.registry.domain.people import OPEN, Registration

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
@@ -62,6 +62,6 @@ def waits_for(consents: Mapping[str, Mapping[str, Any]], minor_until: str | None
     return missing
 
 
-def pledge_holds(pledge: Mapping[str, Any] | None, version: str) -> bool:
-    """Whether the pledge of confidentiality in force was signed; the gate asks before any duty."""
-    return pledge is not None and pledge["version"] == version
+def pledge_holds(pledge: Mapping[str, Any] | None, counting: Collection[str]) -> bool:
+    """Whether a pledge of confidentiality that counts was signed; the gate asks before any duty."""
+    return pledge is not None and pledge["version"] in counting

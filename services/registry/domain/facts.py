@@ -2,8 +2,8 @@
 
 A claim is a person type of 附件1, a qualification of 附件4, or to have been trained. What an office enters counts; what
 a person tells of oneself counts once an office has seen the papers. The register of qualifications comes before both:
-a certificate that was verified counts on its days, and one that was rejected, withdrawn or has run out takes the claim
-with it.
+a certificate that was verified counts on its days, and one that is not the person's, was revoked or has run out takes
+the claim with it. A paper that nobody could read, or that was closed for its details, says nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from services.registry.domain.gate import Held, Trained
 from services.registry.domain.people import QUALIFICATIONS
-from services.registry.domain.qualifications import KINDS, State
+from services.registry.domain.qualifications import AGAINST, KINDS, State
 
 PERSON_TYPE, QUALIFICATION, TRAINED = "person_type", "qualification", "trained"
 PRE_SERVICE = "pre_service"
@@ -30,9 +30,6 @@ TYPE_PAPERS: Mapping[int, frozenset[str]] = MappingProxyType(
     }
 )
 """The certificates that speak for or against a person type of 附件1. A teacher, a cadre or a student has none."""
-
-DECIDED = frozenset({State.verified, State.rejected, State.withdrawn})
-"""What somebody found out about a certificate; before that it is no more than a claim."""
 
 _FIRST, _LAST = "0000-01-01", "9999-12-31"
 
@@ -78,21 +75,20 @@ def unchecked_after(
 def counted(
     claimed: frozenset[str],
     unchecked: Iterable[str],
-    held: Sequence[tuple[Held, bool]],
+    held: Sequence[tuple[Held, str | None]],
     trained: Sequence[Trained],
     day: str,
 ) -> Told:
     """What counts on an ISO day and after it.
 
-    `held` are certificates, each with whether it was one entered by mistake, which says nothing; `trained` are
-    trainings that were attended.
+    `held` are certificates, each with the reason of its last step; `trained` are trainings that were attended.
     """
     vouched = claimed - set(unchecked)
-    papers = [paper for paper, by_mistake in held if not by_mistake]
+    papers = [paper for paper, reason in held if paper.state == State.verified or reason in AGAINST]
     spells: list[Spell] = []
 
     def counts(fact: str, code: int, own: Sequence[Held], days: Sequence[tuple[str | None, str | None]]) -> bool:
-        if not any(paper.state in DECIDED for paper in own):
+        if not own:
             return f"{fact}:{code}" in vouched
         spans = _joined(days, day)
         spells.extend(Spell(fact, code, since, until) for since, until in spans if since or until)

@@ -66,6 +66,9 @@ REASONS = {
 }
 """Why a qualification moved; codes, because free text about a person does not go into a log."""
 
+AGAINST = frozenset({"not_at_issuer", "other_person", "revoked"})
+"""The reasons that speak against what is claimed; the others close a paper and say nothing of the person."""
+
 FITS = {
     State.verified: frozenset({"checked"}),
     State.rejected: frozenset({"not_at_issuer", "other_person", "unreadable", "wrong_details"}),

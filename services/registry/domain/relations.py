@@ -98,9 +98,12 @@ def holds_on(since: str, until: str | None, day: str) -> bool:
 
 
 def lasts_longer(told: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
-    """Whether a stretch of whole days ends later than it did, or never any more; what has no `until` is one day."""
+    """Whether a stretch of whole days ends later than it did, or never any more; what has no `until` is one day.
+
+    Any stretch is longer than one that holds on no day, since it ended before it began.
+    """
     until, last = told.get("until"), before.get("until")
-    return last is not None and (until is None or until > last)
+    return last is not None and (until is None or until > last or last < before["since"])
 
 
 def guides_of(organisation: Mapping[str, Any], relations: list[dict[str, Any]], day: str) -> list[dict[str, Any]]:

@@ -46,7 +46,7 @@ class State(StrEnum):
 
 NEXT: dict[State, frozenset[State]] = {
     State.counted: frozenset({State.corrected, State.withdrawn, State.double}),
-    # The same hours stand under another entry of the same person; they count again once the two are parted.
+    # The same hours stand in another record of the same person; they count again once that one does not.
     State.double: frozenset({State.counted, State.withdrawn}),
     State.corrected: frozenset(),
     State.withdrawn: frozenset(),

@@ -139,7 +139,12 @@ def ended_term(term: dict[str, Any], today: date) -> dict[str, Any] | None:
 
 
 def last_day(stretch: Mapping[str, Any], today: date) -> str:
-    """The last day of what ends today: yesterday, or its first day where it had not begun before."""
+    """The last day of what ends today: yesterday, or today where it began today.
+
+    What would begin later ends on the day before it begins: it holds on no day.
+    """
+    if stretch["since"] > today.isoformat():
+        return (date.fromisoformat(stretch["since"]) - timedelta(days=1)).isoformat()
     return str(max(stretch["since"], (today - timedelta(days=1)).isoformat()))
 
 

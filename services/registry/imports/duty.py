@@ -77,7 +77,7 @@ async def _who_may(
             continue
         lacking = {reason.code for reason in (await may(tx, person, asked, policies)).reasons}
         if pledged_on is not None and lacking == {"pledge_missing"}:
-            await sign_pledge(tx, person, version, pledged_on, version)
+            await sign_pledge(tx, person, version, pledged_on, policies)
             lacking = set()
         if not lacking:
             volunteers.append(person["_id"])

@@ -8,7 +8,7 @@ day is sealed with the birth date), `helped_until` (ISO day on which the last ta
 child's own key), `by` and `changed_at`.
 `children_tasks`: `_id`, `revision`, `child_id`, `division`, `volunteer_id`, `help`, `fields`, `since`, `until`,
 `state`, `sealed` (what is to be done, under the child's key; None once erased, as is `volunteer_id`), `by`.
-`record_checks`: `_id` (UUID, chosen by the client), `revision`, `person_id`, `division` (the person's then), `asked`
+`record_checks`: `_id` (UUID, chosen by the client), `revision`, `person_id`, `division` (the person's), `asked`
 (of whom), `on` (ISO day), `result`, `entered_by`, `entered_at`, `withdrawn` (a reason or None).
 `children_reads`: `_id`, `child_id`, `division`, `task_id` or None, `by`, `fields`, `reason`, `at`; never changed.
 """
@@ -31,7 +31,7 @@ COLLECTIONS: dict[str, list[Any]] = {
         index("state", "of_age_year", "_id"),
     ],
     "record_checks": [index("person_id", "_id")],
-    "children_tasks": [index("child_id", "_id"), index("volunteer_id", "_id")],
+    "children_tasks": [index("child_id", "_id"), index("volunteer_id", "_id"), index("state", "_id")],
     "children_reads": [index("child_id", "_id")],
     "teams": [index("type", "members.person_id")],
 }
@@ -88,6 +88,12 @@ async def tasks_running(tx: Tx, idents: Sequence[uuid.UUID], day: str) -> list[D
     """The tasks for these children that are given and whose last day has not passed."""
     query = {"child_id": {"$in": list(idents)}, "state": "given", "until": {"$gte": day}}
     return await tx.find("children_tasks", query, sort=[("_id", 1)])
+
+
+async def tasks_under_way(tx: Tx, day: str, after: uuid.UUID | None, limit: int) -> list[Document]:
+    """A page of the tasks that are given and whose last day has not passed, in the order of their ids."""
+    query: Document = {"state": "given", "until": {"$gte": day}} | ({"_id": {"$gt": after}} if after else {})
+    return await tx.find("children_tasks", query, sort=[("_id", 1)], limit=limit)
 
 
 def helped(day: str, wanted: bool = True) -> Document:

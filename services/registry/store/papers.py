@@ -1,4 +1,4 @@
-"""The papers of a person that lie where the person is registered: qualifications, insurances, trainings, distinctions.
+"""The papers of a person that lie where the person is registered: certificates, trainings, distinctions and the like.
 
 Each of these documents keeps the person's `division` beside the person's id, so that lists need no join. Records of
 service, complaints and incentives are not among them: theirs is the division in which they came to be.
@@ -16,6 +16,7 @@ PAPERS = {
     "insurances": "person_id",
     "support_records": "person_id",
     "attendances": "person_id",
+    "record_checks": "person_id",
     "stars": "volunteer_id",
     "honours": "volunteer_id",
 }

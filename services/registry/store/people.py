@@ -181,9 +181,17 @@ async def merges_of(tx: Tx, ident: uuid.UUID) -> list[Document]:
 
 
 async def merge_that_took(tx: Tx, gone: uuid.UUID) -> Document | None:
-    """The merge in force by which an entry went into another."""
+    """The merge in force by which an entry went into another, whole."""
     found = await tx.find("merges", {"gone_id": gone, "undone": False}, limit=1)
-    return found[0] if found else None
+    return whole_merge(found[0]) if found else None
+
+
+def whole_merge(row: Document) -> Document:
+    """A merge with what those lack that were written before; one that made nothing of the state left it as it was."""
+    if row["stayed"] is None:  # one of the two was erased
+        return row
+    stayed, went = whole(row["stayed"]), whole(row["went"])
+    return {**row, "stayed": stayed, "went": went, "made": {**stayed, **(row.get("made") or {})}}
 
 
 async def merged_below(tx: Tx, ident: uuid.UUID) -> list[Document]:

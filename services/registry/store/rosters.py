@@ -2,9 +2,9 @@
 
 `duties` also holds `remarks` (wishes that a turn does not meet), `changed_at` and, for a turn that came by a swap,
 `swap_id`. `swaps`: `{_id, revision, state, division, roster, duty_id, from_id, to_id, return_duty_id, turns (as they
-were when they were offered), made, offered_at, changed_at}`. `hand_overs`: by the turn's id, `{revision, roster,
-division, volunteer_id, starts_at, sealed, written_at}`, sealed under the writer's key. `calendar_links`: by the
-person's id, `{secret (a hash), revision, made_at}`; the secret itself is kept nowhere.
+were when they were offered; the oldest have none), made, offered_at, changed_at}`. `hand_overs`: by the turn's id,
+`{revision, roster, division, volunteer_id, starts_at, sealed, written_at}`, sealed under the writer's key.
+`calendar_links`: by the person's id, `{secret (a hash), revision, made_at}`; the secret itself is kept nowhere.
 """
 
 from __future__ import annotations
@@ -88,9 +88,11 @@ async def open_swap_of(tx: Tx, duty: uuid.UUID) -> Document | None:
     return found[0] if found else None
 
 
-def swaps_wanted(division: str, person: uuid.UUID | None, state: str | None) -> Document:
-    """The swaps of a division, or those that a person has a part in."""
-    wanted = within(division) if person is None else {"$or": [{"from_id": person}, {"to_id": person}]}
+def swaps_wanted(division: str, entries: Sequence[uuid.UUID] | None, state: str | None) -> Document:
+    """The swaps of a division, or those that a person has a part in, under whichever of the person's entries."""
+    wanted = within(division)
+    if entries is not None:
+        wanted = {"$or": [{side: {"$in": list(entries)}} for side in ("from_id", "to_id")]}
     return {**wanted, **({"state": state} if state else {})}
 
 

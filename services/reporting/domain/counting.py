@@ -85,6 +85,10 @@ def _acknowledged(event: crisis.CaseAcknowledged) -> Mapping[str, int]:
     }
 
 
+def _accepted(seconds: int) -> Mapping[str, int]:
+    return {"responders.accepted": 1, "responders.seconds": seconds}
+
+
 _AMOUNTS: dict[type[Event], Callable[[Any], Mapping[str, int]]] = {
     crisis.CaseOpened: lambda e: _opened(e.tier.value, e.channel.value, e.minor),
     crisis.FlagJoined: lambda e: {f"joined.channel.{e.channel.value}": 1},
@@ -106,7 +110,7 @@ _AMOUNTS: dict[type[Event], Callable[[Any], Mapping[str, int]]] = {
     crisis.MandatoryReportMade: lambda e: {"reports.made.on_time" if e.on_time else "reports.made.late": 1},
     crisis.CaseClosed: lambda e: {f"closed.{e.outcome.value}": 1},
     matching.ResponderOffered: lambda e: {"responders.offered": 1},
-    matching.OfferAccepted: lambda e: {"responders.accepted": 1, "responders.seconds": e.seconds},
+    matching.OfferAccepted: lambda e: _accepted(e.seconds) if e.takes_over is None else {},
     matching.OfferDeclined: lambda e: {"responders.declined": 1},
     matching.OfferExpired: lambda e: {"responders.expired": 1},
     matching.CoordinatorCalled: lambda e: {f"coordinator.{e.reason.value}": 1},

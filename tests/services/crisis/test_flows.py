@@ -643,6 +643,20 @@ async def test_the_case_follows_what_matching_says_and_ignores_what_comes_late(w
     assert (await world.case(key))["responder"]["responder_id"] == other
 
 
+async def test_a_call_that_goes_on_under_another_entry_is_held_by_that_one_and_was_taken_once(world: World) -> None:
+    case = await world.flag(caller=person(), **HIGH)
+    key, request = case["_id"], case["responder"]["request_id"]
+    goes, stays = new_id(), new_id()
+    first = an_offer(key, request, goes)
+    await world.take(OfferAccepted.model_validate({**first, "seconds": 9}))
+    moved = {**an_offer(key, request, stays), "seconds": 0, "takes_over": first["offer_id"]}
+    await world.take(OfferAccepted.model_validate(moved))
+    found = await world.case(key)
+    assert (found["responder"]["state"], found["responder"]["responder_id"]) == ("accepted", stays)
+    noted = [row["kind"] for row in found["timeline"]]
+    assert (noted.count("responder_accepted"), noted[-1]) == (1, "responder_entry_changed")
+
+
 async def test_only_the_one_who_took_the_case_may_give_it_back(world: World) -> None:
     case = await world.flag(division=TOWN, caller=person(), **HIGH)
     key, request = case["_id"], case["responder"]["request_id"]

@@ -14,8 +14,9 @@ from chassis.tx import Document, Tx
 from contracts.base import Tier
 from contracts.matching import CoordinatorCalled, OfferAccepted, OfferDeclined, ResponderOffered
 from contracts.registry import Fact, Spell
-from services.matching import answering, offering
+from services.matching import answering, offering, store
 from services.matching.domain.choice import DeclineReason
+from services.matching.domain.ledger import held_against
 from tests.services.matching.support import (
     COUNTY,
     POLICIES,
@@ -233,6 +234,51 @@ async def test_a_group_that_puts_on_duty_and_takes_off_again_offers_nothing(memo
     assert holder(memory, waiting.request_id) == ("waiting", None)
 
 
+# People who were told of before all of this was kept
+
+
+LATER = ("spells", "minor", "merged_into", "joined_at", "entries")
+
+
+def as_written_before(memory: Memory) -> None:
+    for document in memory["responders"].values():
+        for name in LATER:
+            document.pop(name, None)
+
+
+async def test_who_was_told_of_long_ago_is_offered_calls(memory: Memory) -> None:
+    (volunteer,) = await on_duty(memory, COUNTY)
+    as_written_before(memory)
+    request = await offered_to(memory, volunteer)
+    as_written_before(memory)
+    assert await accept(memory, request)
+    as_written_before(memory)
+    await memory.receive(a_request())
+    assert memory.told(CoordinatorCalled)[0].reason == "everybody_busy"
+    as_written_before(memory)
+    await memory.receive(a_release(_request(memory, request)))
+    assert len(memory.told(ResponderOffered)) == 2, "who is free takes what waits"
+    as_written_before(memory)
+    await memory.receive(a_volunteer(volunteer_id=volunteer, revision=2, active=False))
+    assert len(memory.told(CoordinatorCalled)) == 2, "who left is asked no more"
+
+
+async def test_who_was_told_of_long_ago_is_merged_and_split(memory: Memory) -> None:
+    goes, stays = await on_duty(memory, "370812001", COUNTY)
+    request = await offered_to(memory, goes, division="370812001")
+    assert await accept(memory, request)
+    as_written_before(memory)
+    merge = a_merge(stays, goes, memory.now)
+    await memory.receive(merge)
+    assert holder(memory, request) == ("held", stays)
+    as_written_before(memory)
+    found = await memory.transact(partial(store.offers_to, responder_id=stays))
+    assert [offer["request_id"] for offer in found] == [request]
+    assert await memory.transact(partial(store.standing_for, responder_id=stays)) == stays
+    await memory.receive(a_split(merge, memory.now + timedelta(seconds=1)))
+    assert holder(memory, request) == ("held", stays)
+
+
 # Two ids that are one person
 
 
@@ -252,10 +298,29 @@ async def test_a_case_goes_with_the_person_who_is_busy_from_then_on(memory: Memo
     assert await accept(memory, request)
     await memory.receive(a_merge(stays, goes, memory.now))
     assert holder(memory, request) == ("held", stays)
-    assert memory.told(OfferAccepted)[-1].responder_id == stays, "the case is told who holds it"
+    first, moved = memory.told(OfferAccepted)
+    assert moved.responder_id == stays, "the case is told who holds it"
+    assert (first.takes_over, moved.takes_over, moved.seconds) == (None, first.offer_id, 0)
+    assert len(memory.told(ResponderOffered)) == 1, "nobody was asked again"
     await memory.receive(a_request(moment=memory.now))
     assert memory.told(CoordinatorCalled)[0].reason == "everybody_busy"
     holds(memory)
+
+
+async def test_a_case_that_goes_through_two_merges_names_the_offer_by_which_it_was_taken(memory: Memory) -> None:
+    goes, between, stays = await on_duty(memory, "370812001", COUNTY, COUNTY)
+    request = await offered_to(memory, goes, division="370812001")
+    assert await accept(memory, request)
+    await memory.receive(a_merge(between, goes, memory.now))
+    await memory.receive(a_merge(stays, between, memory.now))
+    taken, *moved = memory.told(OfferAccepted)
+    assert [event.responder_id for event in moved] == [between, stays]
+    assert {event.takes_over for event in moved} == {taken.offer_id}
+    offers, people = memory["offers"].values(), memory["responders"].values()
+    asked = _request(memory, request)
+    told = [asked, *memory.events]
+    facts = held_against(told, list(memory["requests"].values()), list(offers), list(people), set(memory["timers"]))
+    assert facts.differences == []
 
 
 async def test_who_holds_a_case_under_both_ids_keeps_both(memory: Memory) -> None:

@@ -293,6 +293,86 @@ async def test_a_query_counts_a_year_and_is_gone_with_the_person(registry: Regis
     assert await registry.database.find("record_checks", {"person_id": uuid.UUID(volunteer)}) == []
 
 
+async def on_duty(client: httpx.AsyncClient, who: str, role: str = "child-helper") -> None:
+    """A turn in three days, or in four as a publicist."""
+    starts = now().replace(microsecond=0) + timedelta(days=4 if role == "publicist" else 3)
+    turn = {"volunteer_id": who, "starts_at": starts.isoformat(), "ends_at": (starts + timedelta(hours=1)).isoformat()}
+    roster = await client.put(f"/v1/rosters/of-{role}", json={"division": COUNTY, "role": role})
+    assert roster.status_code == 200, roster.text
+    answer = await client.post(f"/v1/rosters/of-{role}/duties", json={"duties": [turn]})
+    assert answer.status_code == 201, answer.text
+
+
+async def stood_down(registry: Registry) -> list[tuple[str, str]]:
+    """Whose turns, in which roles, were told to be withdrawn."""
+    told = await registry.events("duty_rostered")
+    return [(event["volunteer_id"], event["role"]) for event in told if not event["active"]]
+
+
+async def shown_task(client: httpx.AsyncClient, child: str) -> tuple[str, bool]:
+    """The state of a child's one task, and whether the child is in the list of those whom somebody helps."""
+    (task,) = (await client.get(f"/v1/children/{child}")).json()["tasks"]
+    helped = (await client.get("/v1/children", params={"helped": True})).json()["items"]
+    waiting = (await client.get("/v1/children", params={"helped": False})).json()["items"]
+    assert (child in [one["id"] for one in helped]) != (child in [one["id"] for one in waiting])
+    return task["state"], child in [one["id"] for one in helped]
+
+
+@pytest.mark.parametrize("step", ["not_clear", "unknown", "withdrawn"])
+async def test_who_is_not_cleared_any_more_is_off_the_roster_and_the_child_waits_for_help(
+    registry: Registry, step: str
+) -> None:
+    who, volunteer, other = await keeper(registry), await helper(registry), await helper(registry, 2, "王示例")
+    async with registry.client(COUNTY, "volunteer", subject=who) as client, registry.client(COUNTY) as registrar:
+        child = await listed(client)
+        await given(client, child, volunteer)
+        for one in (volunteer, other):
+            await on_duty(registrar, one)
+        await on_duty(registrar, volunteer, "publicist")
+        (check,) = (await registrar.get(f"/v1/people/{volunteer}/record-checks")).json()["items"]
+        if step == "withdrawn":
+            reason = {"reason": "entered_by_mistake"}
+            gone = await registrar.post(f"/v1/record-checks/{check['id']}/withdraw", json=reason)
+            assert gone.status_code == 200, gone.text
+        else:
+            await checked(registrar, volunteer, result=step)
+        assert await shown_task(client, child) == ("withdrawn", False)
+    assert await stood_down(registry) == [(volunteer, "child-helper")]
+
+
+async def test_an_answer_that_leaves_who_helps_cleared_takes_nothing_back(registry: Registry) -> None:
+    who, volunteer = await keeper(registry), await helper(registry)
+    async with registry.client(COUNTY, "volunteer", subject=who) as client, registry.client(COUNTY) as registrar:
+        child = await listed(client)
+        await given(client, child, volunteer)
+        await on_duty(registrar, volunteer)
+        await checked(registrar, volunteer, on=str(TODAY - timedelta(days=3)), result="unknown")
+        second = await checked(registrar, volunteer, asked="procuratorate")
+        reason = {"reason": "entered_by_mistake"}
+        await registrar.post(f"/v1/record-checks/{second}/withdraw", json=reason)
+        assert await shown_task(client, child) == ("given", True)
+    assert await stood_down(registry) == []
+
+
+async def test_queries_go_to_the_county_where_the_person_is_registered_now(registry: Registry) -> None:
+    volunteer, reason = await helper(registry), {"reason": "entered_by_mistake"}
+    async with registry.client() as centre:
+        moved = await centre.patch(f"/v1/volunteers/{volunteer}", json={"division": "320706"})
+        assert moved.status_code == 200, moved.text
+    (check,) = await registry.database.find("record_checks", {"person_id": uuid.UUID(volunteer)})
+    assert check["division"] == "320706"
+    async with registry.client(COUNTY) as before:
+        left = await before.post(f"/v1/record-checks/{check['_id']}/withdraw", json=reason)
+        assert left.status_code == 404
+    # A query from before queries went with the person.
+    await rewritten(registry, "record_checks", str(check["_id"]), division=COUNTY)
+    async with registry.client(COUNTY) as before, registry.client("320706") as here:
+        left = await before.post(f"/v1/record-checks/{check['_id']}/withdraw", json=reason)
+        assert left.status_code == 404
+        taken = await here.post(f"/v1/record-checks/{check['_id']}/withdraw", json=reason)
+        assert (taken.status_code, taken.json()["withdrawn"]) == (200, "entered_by_mistake")
+
+
 CHECKS = st.lists(
     st.builds(
         lambda on, result, withdrawn: {"on": on.isoformat(), "result": result, "withdrawn": withdrawn},
@@ -464,6 +544,36 @@ async def test_the_daily_look_takes_many_records_a_portion_at_a_time(
         assert await sweep(registry) == 3
         listed_still = (await client.get("/v1/children", params={"state": "listed"})).json()["items"]
         assert [one["id"] for one in listed_still] == children[2:]
+    (timer,) = await registry.database.find("timers", {"kind": children_due.TIMER})
+    assert timer["due_at"] > now()
+
+
+@pytest.mark.parametrize("lacks", ["query", "pledge"])
+async def test_the_daily_look_takes_the_tasks_of_those_back_who_may_not_help_any_more(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, lacks: str
+) -> None:
+    monkeypatch.setattr(children_due, "AT_ONCE", 1)
+    who = await keeper(registry)
+    helpers = [await helper(registry, number, f"{sign}示例") for number, sign in enumerate("张王李", 1)]
+    async with registry.client(COUNTY, "volunteer", subject=who) as client:
+        children = [await listed(client, name=f"童示例{sign}") for sign in "甲乙丙"]
+        for child, volunteer in zip(children, helpers, strict=True):
+            await given(client, child, volunteer)
+        for volunteer in (helpers[0], helpers[2]):
+            if lacks == "query":
+                (check,) = await registry.database.find("record_checks", {"person_id": uuid.UUID(volunteer)})
+                await rewritten(registry, "record_checks", str(check["_id"]), on=str(TODAY - timedelta(days=365)))
+            else:
+                old = {"version": "2019-01", "signed_on": "2019-01-02"}
+                await rewritten(registry, "volunteers", volunteer, pledge=old)
+        await registry.forget_events()
+        assert await sweep(registry) > 1
+        expected = [("withdrawn", False), ("given", True), ("withdrawn", False)]
+        assert [await shown_task(client, child) for child in children] == expected
+        told = {event["record_id"] for event in await registry.events("child_record_moved")}
+        assert told == {children[0], children[2]}
+        await sweep(registry)
+        assert [await shown_task(client, child) for child in children] == expected
     (timer,) = await registry.database.find("timers", {"kind": children_due.TIMER})
     assert timer["due_at"] > now()
 

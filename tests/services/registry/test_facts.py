@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chassis.tx import Tx
 from services.registry.domain.facts import PRE_SERVICE, Told, claims, counted, unchecked_after
 from services.registry.domain.gate import Held, Trained
-from services.registry.domain.qualifications import KINDS
+from services.registry.domain.qualifications import FITS, KINDS, REASONS, State
 from services.registry.imports import import_volunteers
 from tests.services.registry.service_support import COUNTY, TOWN, a_volunteer
 from tests.services.registry.support import Registry, a_row, workbook
@@ -33,7 +33,9 @@ def told(
     trained: tuple[Trained, ...] = (),
     day: str = DAY,
 ) -> Told:
-    return counted(claimed, unchecked, [(one, False) for one in held], trained, day)
+    """`held` are certificates that were closed, where they were, because they are not what they seemed."""
+    reasons = {"rejected": "not_at_issuer", "withdrawn": "revoked", "verified": "checked"}
+    return counted(claimed, unchecked, [(one, reasons.get(one.state)) for one in held], trained, day)
 
 
 def test_what_an_office_entered_counts_and_what_a_person_says_of_oneself_does_not() -> None:
@@ -49,8 +51,13 @@ def test_a_certificate_that_does_not_hold_takes_the_claim_with_it(state: str) ->
     assert told(held=(*papers, Held("psychiatrist", "verified"))) == Told((3,), (1,), True)
 
 
-def test_one_that_was_entered_by_mistake_says_nothing() -> None:
-    assert counted(DOCTOR, (), [(Held("psychiatrist", "withdrawn"), True)], [], DAY) == Told((3,), (1,), True)
+@pytest.mark.parametrize("reason", sorted(REASONS.keys() - {"checked"}))
+def test_only_what_speaks_against_a_claim_takes_it_away(reason: str) -> None:
+    state = "rejected" if reason in FITS[State.rejected] else "withdrawn"
+    against = reason in ("not_at_issuer", "other_person", "revoked")
+    got = counted(DOCTOR, (), [(Held("psychiatrist", state), reason)], [], DAY)
+    assert got == (Told((), (), True) if against else Told((3,), (1,), True))
+    assert counted(DOCTOR, DOCTOR, [(Held("psychiatrist", state), reason)], [], DAY) == Told((), (), False)
 
 
 def test_a_claim_that_waits_for_its_verification_is_no_more_than_before() -> None:
@@ -255,6 +262,33 @@ async def test_a_certificate_that_is_revoked_or_rejected_takes_the_claim_along(r
         assert facts(await last_told(registry, who)) == ([], [], False)
         await verified(registry, client, who, "therapist")
         assert facts(await last_told(registry, who)) == ([2], [2], False)
+
+
+async def test_a_paper_that_cannot_be_read_leaves_a_vouched_responder_where_matching_finds_one(
+    registry: Registry,
+) -> None:
+    async with registry.client(COUNTY) as client, registry.client(COUNTY, subject="registrar-2") as other:
+        who = await a_volunteer(registry, person_types=[2], qualifications=[2])
+
+        async def closed(state: str, reason: str) -> dict[str, Any]:
+            """What the person's page says that counts, after a paper was closed so."""
+            ident = await qualified(client, who, "therapist")
+            step = {"state": state, "reason": reason}
+            assert (await other.post(f"/v1/qualifications/{ident}/steps", json=step)).status_code == 200
+            shown: dict[str, Any] = (await client.get(f"/v1/volunteers/{who}")).json()["counts"]
+            event = await last_told(registry, who)
+            assert (shown["person_types"], shown["qualifications"], shown["trained"]) == facts(event), "as it is told"
+            return shown
+
+        for step in (("rejected", "unreadable"), ("rejected", "wrong_details"), ("withdrawn", "own_wish")):
+            assert await closed(*step) == {"person_types": [2], "qualifications": [2], "trained": False, "spells": []}
+        assert (await closed("rejected", "other_person"))["qualifications"] == []
+        listed = (await client.get("/v1/volunteers")).json()["items"]
+        assert [row["counts"]["person_types"] for row in listed] == [[]], "the claim is shown beside what counts of it"
+        assert listed[0]["person_types"] == [2]
+        await verified(registry, client, who, "therapist")
+        spell = {"fact": "qualification", "code": 2, "since": None, "until": "2030-12-31"}
+        assert spell in (await client.get(f"/v1/volunteers/{who}")).json()["counts"]["spells"]
 
 
 async def test_who_passes_the_training_here_is_told_as_trained_until_it_is_corrected_away(registry: Registry) -> None:

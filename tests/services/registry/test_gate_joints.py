@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis.clock import now
+from chassis.tx import Tx
 from contracts.policies import Versions
 from services.registry.domain.gate import Facts, GatePolicy, Held, RoleRule, Trained, asked_by, bound, unmet
 from services.registry.domain.qualifications import KINDS
@@ -78,11 +79,16 @@ papers = st.one_of(
 )
 
 
-def reasons(rule: RoleRule, offered: frozenset[str], known: Facts) -> set[str]:
+def lacking(rule: RoleRule, offered: frozenset[str], known: Facts) -> list[str]:
+    """What keeps a person from a role, a code for each thing that is asked for."""
     service = SERVICES.service(rule.service) if rule.service else None
     binding = bound(rule, offered, service, MINORS.barred_roles)
     asked = asked_by(None, binding.rule, None, binding.barred, MINORS.source, binding.by_word)
-    return {one.code for one in unmet(asked, known, DAY)}
+    return [one.code for one in unmet(asked, known, DAY)]
+
+
+def reasons(rule: RoleRule, offered: frozenset[str], known: Facts) -> set[str]:
+    return set(lacking(rule, offered, known))
 
 
 def has(known: Facts, kind: str, one: Any) -> Facts:
@@ -120,7 +126,7 @@ def test_nobody_may_who_lacks_what_a_role_asks_for(rule: RoleRule, offered: froz
 def test_a_paper_more_takes_nothing_and_a_paper_less_gives_nothing(
     rule: RoleRule, offered: frozenset[str], known: Facts, paper: tuple[str, Any]
 ) -> None:
-    before, after = reasons(rule, offered, known), reasons(rule, offered, has(known, *paper))
+    before, after = lacking(rule, offered, known), lacking(rule, offered, has(known, *paper))
     assert before or not after, "a paper more turned a yes into a no"
     assert not after or before, "a paper less turned a no into a yes"
     assert len(after) <= len(before)
@@ -218,6 +224,27 @@ async def test_a_course_that_is_not_offered_any_more_lifts_nothing(registry: Reg
         assert await codes(client, who, role="responder") == ["training_missing"]
         await client.put(f"/v1/courses/{one}", json={**body, "topics": ["elderly_care"]})
         assert await codes(client, who, role="responder") == ["training_missing"]
+
+
+async def test_a_course_from_before_offers_were_kept_is_one_when_it_is_offered_again(registry: Registry) -> None:
+    async with registry.client(COUNTY) as client:
+        ident = await course(client, topics=["pre_service"])
+
+        async def forget(tx: Tx) -> None:
+            for row in await tx.find("training_offers", {}):
+                tx.delete("training_offers", row["_id"])
+
+        await registry.database.transact(forget)
+        body = {
+            "division": COUNTY,
+            "title": "示例培训",
+            "level": "county",
+            "type": "routine",
+            "topics": ["pre_service"],
+        }
+        assert (await client.put(f"/v1/courses/{ident}", json=body)).json()["revision"] == 1, "as it was"
+        (trace,) = await registry.database.find("training_offers", {})
+        assert (trace["division"], trace["topic"]) == (COUNTY, "pre_service")
 
 
 async def test_a_course_that_begins_to_be_offered_takes_nobody_off_a_turn_that_was_made_before(

@@ -58,6 +58,42 @@ async def test_guidance_by_a_person_ends_when_the_person_leaves_and_signs_nothin
     ]
 
 
+async def test_guidance_and_tutoring_that_did_not_begin_never_do_once_the_person_left(registry: Registry) -> None:
+    first = TODAY + timedelta(days=30)
+    never, week = (first - timedelta(days=1)).isoformat(), (first + timedelta(days=7)).isoformat()
+    async with registry.client(COUNTY) as client:
+        cdc = await organisation(client, "示例疾控中心", "government", COUNTY)
+        clinic = await organisation(client, "示例社区卫生服务中心", "primary_care", TOWN)
+        who = await person(client)
+        told = {"division": COUNTY, "guide_id": cdc, "guided_id": clinic, "since": first.isoformat(), "person_id": who}
+        relations = [await put(client, "relations", {**told, **SECTION, "until": last}) for last in (None, week)]
+        angels = await team(client, type="expert_a", name="示例天使团队", active=True)
+        term = {"person_id": who, "role": "expert", "since": TODAY.isoformat()}
+        await client.put(f"/v1/teams/{angels}/terms/{new_id()}", json=term)
+        tutors = {"team_id": angels, "kind": "supervision", "since": first.isoformat(), "person_id": who}
+        tutoring = await put(client, "tutorings", {**tutors, "organisation_id": clinic})
+        assert (await client.patch(f"/v1/volunteers/{who}", json={"active": False})).status_code == 200
+
+        async def guides(day: str) -> list[str]:
+            found = await client.get(f"/v1/organisations/{clinic}/guides", params={"day": day})
+            return [one["id"] for one in found.json()["items"]]
+
+        assert [await guides(day) for day in (never, first.isoformat(), week)] == [[], [], []]
+        assert (await client.get(f"/v1/tutorings/{tutoring}")).json()["until"] == never
+        # It is not made to hold after all by who is not there, neither longer nor earlier.
+        for since, until in ((first.isoformat(), None), (TODAY.isoformat(), never)):
+            again = await client.put(
+                f"/v1/relations/{relations[0]}", json={**told, **SECTION, "since": since, "until": until}
+            )
+            assert (again.status_code, again.json()["field"]) == (422, "person_id"), again.text
+        # Who is erased later leaves a second time, and what never was in force is told once.
+        assert (await client.post(f"/v1/volunteers/{who}/erase", json={"reason": "本人要求"})).is_success
+    events = await registry.events("organisations_related")
+    told = sorted((event["relation_id"], event["until"]) for event in events[2:])
+    assert told == sorted((one, never) for one in relations)
+    assert [event["until"] for event in await registry.events("organisations_tutored")] == [None, never]
+
+
 async def test_a_supervisor_who_does_not_work_any_more_is_no_ones_supervisor(registry: Registry) -> None:
     async with registry.client(COUNTY) as client:
         cdc = await organisation(client, "示例疾控中心", "government", COUNTY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from functools import partial
 from typing import Any
 
 import httpx
@@ -49,23 +50,63 @@ async def another_organisation(registry: Registry, division: str = COUNTY) -> st
     return str(answer.json()["id"])
 
 
-async def called(registry: Registry, volunteer: str, division: str) -> str:
-    """A call of a division that the volunteer took."""
-    offer = new_id()
-    event = OfferAccepted(
+def an_acceptance(volunteer: str, division: str, takes_over: OfferAccepted | None = None) -> OfferAccepted:
+    return OfferAccepted(
         id=new_id(),
         occurred_at=now(),
         region=division[:6],
-        offer_id=offer,
+        offer_id=new_id(),
         request_id=new_id(),
         case_id=new_id(),
         responder_id=uuid.UUID(volunteer),
         division=division,
         tier=Tier.high,
-        seconds=20,
+        seconds=20 if takes_over is None else 0,
+        takes_over=takes_over.offer_id if takes_over is not None else None,
     )
-    await registry.database.transact(lambda tx: await_hours(event, tx))
-    return str(offer)
+
+
+async def told(registry: Registry, *events: OfferAccepted) -> None:
+    for event in events:
+        await registry.database.transact(partial(await_hours, event))
+
+
+async def called(registry: Registry, volunteer: str, division: str) -> str:
+    """A call of a division that the volunteer took."""
+    event = an_acceptance(volunteer, division)
+    await told(registry, event)
+    return str(event.offer_id)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (0, 1, 1, 0)])
+async def test_a_call_that_goes_on_under_another_entry_waits_once_for_its_hours(
+    registry: Registry, order: tuple[int, ...]
+) -> None:
+    goes, stays = await a_volunteer(registry), await a_volunteer(registry, 2)
+    first = an_acceptance(goes, TOWN)
+    events = (first, an_acceptance(stays, TOWN, first))
+    await told(registry, *(events[number] for number in order))
+    async with registry.client(COUNTY) as client:
+        (waiting,) = (await client.get("/v1/service-assignments")).json()["items"]
+    assert (waiting["id"], waiting["volunteer_id"], waiting["state"]) == (str(first.offer_id), stays, "open")
+    assert (await registry.events("service_assigned"))[-1]["volunteer_id"] == stays
+
+
+async def test_a_call_whose_hours_are_written_down_stays_where_it_was_done(registry: Registry) -> None:
+    goes, stays, organisation = (
+        await a_volunteer(registry),
+        await a_volunteer(registry, 2),
+        await an_organisation(registry),
+    )
+    first = an_acceptance(goes, TOWN)
+    await told(registry, first)
+    async with registry.client(COUNTY) as client:
+        body = {"record_id": str(new_id()), **a_stretch(organisation, kind="crisis")}
+        path = f"/v1/service-assignments/{first.offer_id}/complete"
+        assert (await client.post(path, json=body)).status_code == 200
+        await told(registry, an_acceptance(stays, TOWN, first))
+        (done,) = (await client.get("/v1/service-assignments")).json()["items"]
+    assert (done["volunteer_id"], done["state"], done["revision"]) == (goes, "completed", 2)
 
 
 # Corrections

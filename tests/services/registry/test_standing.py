@@ -13,11 +13,12 @@ import httpx
 import pytest
 
 from chassis.clock import LOCAL, local_day, now
-from chassis.errors import NotAllowed
+from chassis.errors import NotAllowed, Refused
 from chassis.tx import Document, Tx
 from contracts.policies import Versions
 from services.registry import store
 from services.registry.commands import standing
+from services.registry.commands.consents import sign_pledge
 from services.registry.commands.duty import add_duties
 from services.registry.domain.duty import Turn
 from services.registry.policy import Policies
@@ -288,7 +289,65 @@ async def test_what_would_be_told_as_it_is_wakes_who_waits_for_nothing_any_more(
         assert (asked["active"], asked["waits_for"]) == (True, [])
 
 
-async def test_a_new_pledge_takes_those_off_duty_who_did_not_sign_it(
+def with_a_newer_pledge(registry: Registry, since: timedelta) -> Policies:
+    """The policies with a version more, which came into force so long ago; or will, where that is below nothing."""
+    known = registry.keys.policies.people.at(now())
+    pledge = known.pledge.model_copy(update={"version": "2027-01", "transition_days": 30})
+    newer = known.model_copy(update={"version": "2027-01", "in_force_from": now() - since, "pledge": pledge})
+    return replace(registry.keys.policies, people=Versions((known, newer)))
+
+
+async def test_a_new_pledge_is_signed_ahead_and_the_older_one_counts_until_the_transition_is_over(
+    registry: Registry,
+) -> None:
+    coming, recent, long_ago = (with_a_newer_pledge(registry, timedelta(days=days)) for days in (-10, 29, 31))
+
+    async def sign(who: str, version: str, policies: Policies) -> Document:
+        async def put(tx: Tx) -> Document:
+            found = await store.volunteer(tx, uuid.UUID(who))
+            assert found is not None
+            return await sign_pledge(tx, found, version, local_day(tx.now), policies)
+
+        return await registry.database.transact(put)
+
+    async with registry.client(COUNTY) as client:
+        ahead, late = await fit(client), await fit(client, 2)
+        for who in (ahead, late):
+            assert (await on_duty(client, "responder", who)).status_code == 201
+        with pytest.raises(Refused, match="2026-11, 2027-01"):
+            await sign(ahead, "2099-01", coming)
+        assert (await sign(ahead, "2027-01", coming))["pledge"]["version"] == "2027-01"
+        with pytest.raises(Refused):
+            await sign(late, "2026-11", recent)
+        for policies in (coming, recent):
+            await sweep(registry, policies)
+            assert await stood_down(registry) == [], "both may go on"
+        await sweep(registry, long_ago)
+        (row,) = await registry.database.find("duties", {"active": True})
+        assert str(row["volunteer_id"]) == ahead
+
+
+async def test_a_rule_that_changes_takes_nobody_off_a_turn_that_is_running(registry: Registry) -> None:
+    async with registry.client(COUNTY) as client:
+        who = await fit(client)
+        for hours in (0, 4):
+            assert (await on_duty(client, "responder", who, hours)).status_code == 201
+    (first, _) = await registry.database.find("duties", {}, sort=[("starts_at", 1)])
+    began = {"starts_at": now() - timedelta(hours=1), "ends_at": now() + timedelta(hours=1)}
+
+    async def begin(tx: Tx) -> None:
+        tx.put("duties", {**first, **began})
+
+    await registry.database.transact(begin)
+    await sweep(registry, with_a_newer_pledge(registry, timedelta(days=31)))
+    (row,) = await registry.database.find("duties", {"active": True})
+    assert row["_id"] == first["_id"]
+    look = partial(standing.look_again, person=uuid.UUID(who), policies=with_a_newer_pledge(registry, timedelta(31)))
+    await registry.database.transact(look)
+    assert await left(registry) == [], "a paper that is taken away ends a turn that is running, too"
+
+
+async def test_a_new_pledge_takes_those_off_duty_who_did_not_sign_it_in_time(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(standing, "AT_ONCE", 1)
@@ -299,11 +358,7 @@ async def test_a_new_pledge_takes_those_off_duty_who_did_not_sign_it(
         assert (await on_duty(client, "publicist", people[0], 4)).status_code == 201
         assert await sweep(registry) >= len(people), "a portion at a time"
         assert await stood_down(registry) == []
-        version = registry.keys.policies.people.at(now())
-        newer = version.model_copy(
-            update={"version": "2027-01", "pledge": version.pledge.model_copy(update={"version": "2027-01"})}
-        )
-        await sweep(registry, replace(registry.keys.policies, people=Versions((newer,))))
+        await sweep(registry, with_a_newer_pledge(registry, timedelta(days=31)))
         assert await left(registry) == ["publicist"]
         assert await stood_down(registry) == ["responder"] * 3
     (timer,) = await registry.database.find("timers", {"kind": standing.TIMER})

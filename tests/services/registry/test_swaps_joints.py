@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from chassis.clock import now
+from chassis.tx import Tx
 from services.registry.api.calendar import STRANGERS, Pace
 from tests.services.registry.service_support import COUNTY, TOWN
 from tests.services.registry.support import Registry
@@ -101,6 +102,108 @@ async def test_a_county_moves_no_turn_of_the_citys_roster(registry: Registry) ->
         "line-1"
     }
     assert (await moved(registry, two, ident, "accept")).json()["state"] == "accepted"
+
+
+@pytest.mark.parametrize("verb", ["accept", "decline", "withdraw"])
+async def test_a_swap_offered_before_the_turns_were_kept_is_offered_anew(registry: Registry, verb: str) -> None:
+    (one, two), (first,) = await placed(registry, (0, 0, 8))
+    ident = (await offered(registry, one, {"duty_id": first, "to_id": two})).json()["id"]
+
+    async def older(tx: Tx) -> None:
+        swap = await tx.get("swaps", uuid.UUID(ident))
+        assert swap is not None
+        tx.put("swaps", {name: value for name, value in swap.items() if name != "turns"})
+
+    await registry.database.transact(older)
+    async with registry.client(COUNTY) as client:
+        assert (await client.get(f"/v1/swaps/{ident}")).json()["state"] == "offered"
+        if verb == "accept":
+            refused = await client.post(f"/v1/swaps/{ident}/accept")
+            assert (refused.status_code, refused.json()["reason"]) == (409, "changed")
+    answer = await moved(registry, one if verb == "withdraw" else two, ident, verb)
+    if verb == "accept":
+        assert (answer.status_code, answer.json()["reason"]) == (409, "changed")
+        assert {who for who, _ in await holders(registry)} == {one}
+    else:
+        assert answer.status_code == 200
+
+
+# Who signs in under an entry that was merged into another
+
+
+async def merged(registry: Registry, stays: str, goes: str) -> None:
+    async with registry.client(COUNTY) as client:
+        answer = await client.post(f"/v1/volunteers/{stays}/merge", json={"other": goes, "reason": "同一人"})
+        assert answer.status_code == 200, answer.text
+
+
+async def test_who_is_asked_under_an_entry_that_is_merged_takes_the_turn(registry: Registry) -> None:
+    (one, goes, stays, stranger), (first,) = await placed(registry, (0, 0, 8), count=4)
+    ident = (await offered(registry, one, {"duty_id": first, "to_id": goes})).json()["id"]
+    for entry in (stays, stranger):
+        assert (await moved(registry, entry, ident, "accept")).status_code == 404
+    await merged(registry, stays, goes)
+    for entry, count in ((goes, 1), (stays, 1), (stranger, 0)):
+        async with registry.client(COUNTY, "volunteer", subject=entry) as client:
+            assert len((await client.get("/v1/swaps")).json()["items"]) == count
+            assert (await client.get(f"/v1/swaps/{ident}")).status_code == (200 if count else 404)
+            assert (await client.post(f"/v1/swaps/{ident}/withdraw")).status_code == (403 if count else 404)
+    assert (await moved(registry, stranger, ident, "accept")).status_code == 404
+    done = await moved(registry, goes, ident, "accept")
+    assert (done.status_code, done.json()["state"]) == (200, "accepted")
+    assert {who for who, _ in await holders(registry)} == {stays}
+
+
+async def test_who_signs_in_under_a_merged_entry_gives_the_own_turn_and_tells_when_free(registry: Registry) -> None:
+    (stays, two, goes, stranger), (first,) = await placed(registry, (0, 0, 8), count=4)
+    free = f"/v1/volunteers/{stays}/availability"
+    assert (await offered(registry, goes, {"duty_id": first, "to_id": two})).status_code == 422
+    async with registry.client(COUNTY, "volunteer", subject=goes) as client:
+        assert (await client.put(free, json={"hours_a_week": 4})).status_code == 404
+    await merged(registry, stays, goes)
+    async with registry.client(COUNTY, "volunteer", subject=goes) as client:
+        assert (await client.put(free, json={"hours_a_week": 20})).status_code == 200
+        assert (await client.get(free)).json()["hours_a_week"] == 20
+    async with registry.client(COUNTY, "volunteer", subject=stranger) as client:
+        assert (await client.get(free)).status_code == 404
+    refused = await offered(registry, goes, {"duty_id": first, "to_id": stays})
+    assert (refused.status_code, refused.json()["reason"]) == (409, "same_person")
+    made = await offered(registry, goes, {"duty_id": first, "to_id": two})
+    assert made.status_code == 200, made.text
+    assert (await moved(registry, two, made.json()["id"], "accept")).json()["state"] == "accepted"
+
+
+async def test_a_swap_between_two_who_turn_out_to_be_one_moves_nothing(registry: Registry) -> None:
+    (one, other), (first,) = await placed(registry, (0, 0, 8))
+    ident = (await offered(registry, one, {"duty_id": first, "to_id": other})).json()["id"]
+    await merged(registry, one, other)
+    answer = await moved(registry, other, ident, "accept")
+    assert (answer.status_code, answer.json()["reason"]) == (409, "same_person")
+    assert {who for who, _ in await holders(registry)} == {one}
+
+
+async def test_who_signs_in_under_a_merged_entry_leaves_and_reads_the_notes_of_the_own_turns(
+    registry: Registry,
+) -> None:
+    stays, goes, next_one, next_goes, stranger = await people(registry, 5)
+    async with registry.client(COUNTY) as client:
+        made = await rostered(client, around(stays, -2, 2), around(next_one, 2, 6))
+    note = f"/v1/rosters/line-1/duties/{made.json()['items'][0]['id']}/hand-over"
+
+    async def statuses(entry: str) -> list[int]:
+        async with registry.client(COUNTY, "volunteer", subject=entry) as client:
+            wrote = await client.put(note, json={"text": "示例来电者约定回拨"})
+            read = await client.post(f"{note}/read", json=WHY)
+            return [wrote.status_code, read.status_code]
+
+    assert await statuses(stays) == [200, 200]
+    for entry in (goes, next_goes, stranger):
+        assert await statuses(entry) == [404, 404]
+    await merged(registry, stays, goes)
+    await merged(registry, next_one, next_goes)
+    assert await statuses(goes) == [200, 200]
+    assert await statuses(next_goes) == [404, 200]
+    assert await statuses(stranger) == [404, 404]
 
 
 # Hand-over

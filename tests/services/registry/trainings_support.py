@@ -92,7 +92,7 @@ async def all_pledged(registry: Registry, *people: uuid.UUID | str) -> None:
         for who in people:
             person = await store.volunteer(tx, uuid.UUID(str(who)))
             assert person is not None
-            await sign_pledge(tx, person, version, day, version)
+            await sign_pledge(tx, person, version, day, registry.keys.policies)
 
     await registry.database.transact(sign)
 

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chassis.clock import new_id
+from contracts.matching import OfferAccepted
 from contracts.registry import DivisionsListed
 from contracts.topology import EVENTS
 from services.reporting.domain import COUNTED, INDICATORS, contributions, figures, recount
@@ -44,6 +46,13 @@ def test_a_day_ends_at_midnight_in_shanghai(moment: datetime, day: date) -> None
 def test_every_event_that_the_topology_sends_here_is_counted_or_names_divisions() -> None:
     sent = {declared.event for declared in EVENTS if "reporting" in declared.consumers}
     assert sent == {*COUNTED, DivisionsListed}
+
+
+def test_a_call_that_goes_on_under_another_entry_was_accepted_once() -> None:
+    taken = next(event for event in some_events(3, 200) if isinstance(event, OfferAccepted))
+    moved = taken.model_copy(update={"id": new_id(), "offer_id": new_id(), "takes_over": taken.offer_id})
+    assert recount([taken, moved]) == recount([taken]) != {}
+    assert contributions(moved) == []
 
 
 def test_an_event_counts_once() -> None:
