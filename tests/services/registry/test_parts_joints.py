@@ -89,8 +89,8 @@ async def test_guidance_and_tutoring_that_did_not_begin_never_do_once_the_person
         # Who is erased later leaves a second time, and what never was in force is told once.
         assert (await client.post(f"/v1/volunteers/{who}/erase", json={"reason": "本人要求"})).is_success
     events = await registry.events("organisations_related")
-    told = sorted((event["relation_id"], event["until"]) for event in events[2:])
-    assert told == sorted((one, never) for one in relations)
+    ended = sorted((event["relation_id"], event["until"]) for event in events[2:])
+    assert ended == sorted((one, never) for one in relations)
     assert [event["until"] for event in await registry.events("organisations_tutored")] == [None, never]
 
 
