@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import uuid
 from typing import Annotated, Any, Literal
 
@@ -16,6 +14,7 @@ from chassis.errors import NotFound, Refused
 from chassis.tx import Document, Tx
 from services.registry import store
 from services.registry.api import places_hosts, places_nomination, places_people, places_public, places_wall
+from services.registry.api.cursors import next_after, read_cursor
 from services.registry.api.places_forms import FactIn, PlaceIn, StatusIn
 from services.registry.api.requests import READERS, DivisionQuery, Limit, reach, seen
 from services.registry.commands import places as commands
@@ -76,9 +75,9 @@ def routes(app: FastAPI, database: Database, keys: Keys) -> None:
         query = store.within(reach(caller, division)) | {k: v for k, v in asked.items() if v is not None}
         query |= _of_type(type, group)
         field, descending = sort.removeprefix("-"), sort.startswith("-")
-        rows = await kept.places_page(database, query, field, descending, _cursor(after, field), limit)
+        rows = await kept.places_page(database, query, field, descending, read_cursor(after, field), limit)
         last = rows[-1] if len(rows) == limit else None
-        return {"items": [shown(row) for row in rows], "next": _next(last, field) if last else None}
+        return {"items": [shown(row) for row in rows], "next": next_after(last, field) if last else None}
 
     @app.put("/v1/places/{ident}")
     async def write_place(ident: uuid.UUID, body: PlaceIn, caller: Registrar, response: Response) -> Document:
@@ -168,21 +167,3 @@ def _of_type(kind: str | None, group: str | None) -> Document:
     _known("group", group, CODE_LISTS["groups"])
     inside = [code for code, one in TYPES.items() if one.group == group and kind in (None, code)]
     return {"type": {"$in": inside}}
-
-
-def _next(last: Document, field: str) -> str:
-    value = None if field == "id" else last[field]
-    return base64.urlsafe_b64encode(json.dumps([field, value, str(last["_id"])]).encode()).decode()
-
-
-def _cursor(after: str | None, field: str) -> tuple[Any, uuid.UUID] | None:
-    if after is None:
-        return None
-    try:
-        of, value, ident = json.loads(base64.b64decode(after.encode("ascii"), b"-_", validate=True))
-        if of != field or not isinstance(value, str | None) or (value is None) != (field == "id"):
-            raise ValueError("of another order")
-        (value or "").encode()  # half a surrogate pair is no text that the database takes
-        return value, uuid.UUID(ident)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise Refused("bad_cursor", "`after` must be the `next` of a page in the same order", "after") from error

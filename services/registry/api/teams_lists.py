@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import uuid
 from collections.abc import Callable, Collection
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query
 from pydantic import AfterValidator, Field
@@ -16,6 +13,7 @@ from chassis.auth import Caller
 from chassis.db import Database
 from chassis.errors import NotFound, Refused
 from chassis.tx import Document
+from services.registry.api.cursors import next_after, read_cursor
 from services.registry.store import teams as kept
 
 CodeQuery = Annotated[str | None, Query(max_length=64)]
@@ -60,24 +58,6 @@ async def listed(
 ) -> Document:
     """A page in the order asked for (`-` before a field turns it round), with `next` where there may be more."""
     field, descending = sort.removeprefix("-"), sort.startswith("-")
-    rows = await kept.sorted_page(database, collection, query, field, descending, _cursor(after, field), limit)
-    following = _next(rows[-1], field) if len(rows) == limit else None
+    rows = await kept.sorted_page(database, collection, query, field, descending, read_cursor(after, field), limit)
+    following = next_after(rows[-1], field) if len(rows) == limit else None
     return {"items": [show(row) for row in rows], "next": following}
-
-
-def _next(last: Document, field: str) -> str:
-    value = None if field == "id" else last[field]
-    return base64.urlsafe_b64encode(json.dumps([field, value, str(last["_id"])]).encode()).decode()
-
-
-def _cursor(after: str | None, field: str) -> tuple[Any, uuid.UUID] | None:
-    if after is None:
-        return None
-    try:
-        of, value, ident = json.loads(base64.b64decode(after.encode("ascii"), b"-_", validate=True))
-        if of != field or not isinstance(value, str | None) or (value is None) != (field == "id"):
-            raise ValueError("of another order")
-        (value or "").encode()  # half a surrogate pair is no text that the database takes
-        return value, uuid.UUID(ident)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise Refused("bad_cursor", "`after` must be the `next` of a page in the same order", "after") from error
