@@ -39,7 +39,9 @@ OF_A_CASE: dict[str, str] = {
 """Where else documents of a case lie: the collection, and the field that names the case."""
 
 TEXTS = frozenset({"reason", "reason_ended"})
-"""What people wrote in their own words; the audit log has it as well, and keeps it."""
+"""What people wrote in their own words. The audit log keeps the reasons of decisions; why a referral was declined or
+withdrawn is nowhere else.
+"""
 
 
 async def cases_of(case: Document, tx: Tx) -> list[Document]:
